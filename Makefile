@@ -1,0 +1,47 @@
+# Each target makes .venv and installs what it needs when that is missing or older than what asks for it.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint format types messages bench mini screenshots clean
+
+demo: $(READY)
+	$(BIN)/boceto demo --folder .demo
+
+test: $(READY) lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+messages: $(READY)  ## gather every sentence for translation, and make the catalogues that are read at run time
+	$(BIN)/pybabel -q extract -F .ci/babel.cfg -k _ -k ngettext:1,2 --no-location --sort-output -o core/locale/boceto.pot .
+	$(BIN)/pybabel -q update -N --no-wrap -i core/locale/boceto.pot -d core/locale -D boceto
+	$(BIN)/pybabel -q compile -d core/locale -D boceto
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+mini: $(READY)  ## make the base in the box anew from open emoji art: about 45 minutes on two cores
+	$(BIN)/pip install -q -c constraints.txt -e ".[mini]"
+	$(BIN)/python -m core.bases.mini.making --out .mini
+
+screenshots: $(READY)
+	$(BIN)/python screenshots/make.py
+
+clean:
+	rm -rf .venv .demo .mini build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+# The CPU build of torch comes first where there is no GPU: the usual one brings gigabytes of CUDA.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	touch $(READY)

@@ -1,0 +1,114 @@
+"""A project on disk: every answer the artist gave, beside the drawings it is about."""
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct, field
+
+from core import paths, toml
+from core.errors import BocetoError
+from core.images.drawing import Treatment
+from core.language import _
+from core.settings import Plan
+
+Kind = Literal["style", "character"]
+_FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)$")
+
+
+class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answers, as `project.toml` keeps them."""
+
+    version: int = 1
+    name: str
+    kind: Kind = "style"
+    """What the drawings teach: a way of drawing, or somebody."""
+    activation_word: str = ""
+    dataset: str = "dataset"
+    """The folder of the drawings; relative to the project's folder, or anywhere."""
+    nested: bool = False
+    """Whether drawings in folders below count too."""
+    base: str = "mini"
+    """A base of the catalog, or the folder of one."""
+    treatments: dict[str, Treatment] = field(default_factory=dict)
+    """What single drawings need on the way to the trainer; the originals stay as they are."""
+    plan: Plan = field(default_factory=Plan)
+
+
+class Place(Struct, frozen=True):
+    """A project's folder and what lies in it."""
+
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """Where the answers are."""
+        return self.folder / "project.toml"
+
+    @property
+    def output(self) -> Path:
+        """Where finished LoRA files go."""
+        return self.folder / "output"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a training."""
+        return self.folder / "runs"
+
+    @property
+    def originals(self) -> Path:
+        """What caption files held before we first changed them."""
+        return self.folder / "originals"
+
+    def dataset(self, project: Project) -> Path:
+        """The folder of the drawings."""
+        return self.folder / Path(project.dataset).expanduser()
+
+    def load(self) -> Project:
+        """The project in this folder. Raises BocetoError where there is none."""
+        if not self.file.is_file():
+            raise BocetoError(
+                _("There is no project in “{folder}”.").format(folder=self.folder),
+                hint=_("Give the folder of a project, or the folder of your drawings to begin one."),
+            )
+        return toml.load(self.file, Project)
+
+    def save(self, project: Project) -> None:
+        """Keep the answers, whole or not at all."""
+        toml.save(self.file, project)
+
+
+def place_of(text: str) -> Place:
+    """The project that a person means by a name or a folder."""
+    folder = Path(text).expanduser()
+    if folder.is_dir() or folder.is_absolute() or "/" in text:
+        return Place(folder.absolute())
+    return Place(paths.projects() / text)
+
+
+def places() -> list[Place]:
+    """Every project in the usual folder, the last used first."""
+    root = paths.projects()
+    found = [Place(file.parent) for file in root.glob("*/project.toml")] if root.is_dir() else []
+    return sorted(found, key=lambda place: place.file.stat().st_mtime, reverse=True)
+
+
+def valid_name(text: str) -> str:
+    """`text` as a project's name that every file system takes. Raises BocetoError with the reason when it cannot be."""
+    name = unicodedata.normalize("NFC", text).strip()
+    reason = ""
+    if not name:
+        reason = _("A project needs a name.")
+    elif _FORBIDDEN.search(name):
+        reason = _("A project's name cannot hold any of / \\ : * ? \" < > |.")
+    elif name.startswith(".") or name.endswith("."):
+        reason = _("A project's name cannot begin or end with a full stop.")
+    elif _RESERVED.match(name):
+        reason = _("Windows keeps this name for itself, and the file would not open there.")
+    elif len(name.encode()) > 100:
+        reason = _("This name is too long: file names are made from it.")
+    if reason:
+        raise BocetoError(reason, hint=_("Choose another name for the project, such as “my-outlines”."))
+    return name

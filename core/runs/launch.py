@@ -1,0 +1,66 @@
+"""Starting a job: a process of its own, which lives on when whoever started it is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from core.errors import BocetoError
+from core.language import _
+from core.runs.run import Run
+
+_QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONUTF8": "1"}
+
+
+def launch(run: Run, module: str = "core.training.job", environment: Mapping[str, str] | None = None) -> int:
+    """Start the job of `run` and wait until it holds the run's lock. Returns its process number.
+
+    Raises BocetoError when another job holds the run, or the new one ends before it has begun.
+    """
+    if run.is_alive():
+        with run.held():  # raises with the words for it
+            pass
+    with run.log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(run.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # A session of its own: a closed terminal or ctrl+c here does not reach it.
+            start_new_session=True,
+            env={**os.environ, **_QUIET, **(environment or {})},
+        )
+    while not run.is_alive():
+        if process.poll() is not None:
+            if process.returncode == 0:
+                break
+            raise BocetoError(
+                _("The job ended before it had begun (exit status {status}).").format(status=process.returncode),
+                _last_lines(run),
+                _("All of its output is in {log}.").format(log=run.log_file),
+            )
+        time.sleep(0.02)
+    return process.pid
+
+
+def stop(run: Run, wait: float = 0.0) -> bool:
+    """Ask the job to save and stop. Returns whether it has ended within `wait` seconds."""
+    run.request("stop")
+    pid = run.status().pid
+    if run.is_alive() and pid:
+        # On another host, or another person's: the request in the run's folder still reaches it.
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + wait
+    while run.is_alive():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _last_lines(run: Run, count: int = 5) -> str:
+    return "\n".join(run.log_file.read_text("utf-8", errors="replace").splitlines()[-count:])

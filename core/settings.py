@@ -1,0 +1,172 @@
+"""Every choice that shapes a training, declared once: type, default, limits and help.
+
+The command line, the forms and the TOML files are made from these declarations (`choices`).
+"""
+
+import ast
+import inspect
+import textwrap
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+OptimizerName = Literal["adamw8bit", "prodigy", "adamw"]
+SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that shapes a training, as the artist chose it; what is None is settled before the run."""
+
+    repeats: Annotated[int, Meta(ge=1, le=500)] = 10
+    """How many times each drawing is seen in one epoch."""
+    epochs: Annotated[int, Meta(ge=1, le=500)] = 10
+    """How many times the training goes through all repeats."""
+    batch_size: Annotated[int, Meta(ge=1, le=64)] = 6
+    """How many drawings one step looks at together. More is faster and takes more memory."""
+
+    optimizer: OptimizerName = "adamw8bit"
+    """What moves the weights: AdamW8bit for many drawings, Prodigy for few, AdamW where neither runs."""
+    learning_rate: Annotated[float, Meta(gt=0, le=10)] | None = None
+    """How far one step moves the weights. Prodigy finds its own pace and wants 1. Left out: the optimizer's own."""
+    text_encoder_rate: Annotated[float, Meta(gt=0, le=10)] | None = None
+    """The same for the text encoders, when they are trained. Prodigy has one rate for all."""
+    weight_decay: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """How strongly weights are pulled back to zero."""
+    betas: tuple[Annotated[float, Meta(ge=0, lt=1)], Annotated[float, Meta(ge=0, lt=1)]] | None = None
+    """How long the optimizer remembers directions and sizes of past steps."""
+    d_coef: Annotated[float, Meta(gt=0, le=10)] | None = None
+    """Prodigy only: a factor on the pace it finds."""
+    d0: Annotated[float, Meta(gt=0, le=1e-2)] | None = None
+    """Prodigy only: the pace it starts from. More when a short training never gets going."""
+    scheduler: SchedulerName | None = None
+    """How the learning rate changes during the training."""
+    restarts: Annotated[int, Meta(ge=1, le=20)] = 3
+    """How many cycles the scheduler “cosine_with_restarts” makes."""
+    warmup: Annotated[float, Meta(ge=0, le=0.5)] | None = None
+    """The share of the training in which the learning rate rises from zero."""
+    max_grad_norm: Annotated[float, Meta(ge=0, le=100)] = 1.0
+    """The longest step a batch may ask for; 0 for no limit."""
+
+    rank: Annotated[int, Meta(ge=1, le=256)] = 8
+    """How much the LoRA can hold. 8 is enough for a style; more makes a larger file that memorises sooner."""
+    alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
+    """The LoRA's strength in training is alpha ÷ rank."""
+    conv_rank: Annotated[int, Meta(ge=0, le=256)] = 0
+    """The rank in the convolutions (LoCon), which helps with texture and line; 0 leaves them out."""
+    conv_alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
+    """Alpha for the convolutions."""
+    text_encoders: bool = False
+    """Train the text encoders too. The activation word binds better; it costs memory and forgets other words sooner."""
+
+    min_snr_gamma: Annotated[float, Meta(ge=0, le=20)] = 5.0
+    """Weighs steps with little noise down, so that none dominates (min-SNR); 0 for off."""
+    noise_offset: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
+    """Lets the LoRA learn darker and brighter pictures; SDXL itself was made with 0.0357."""
+
+    prior_pictures: Annotated[int, Meta(ge=0, le=64)] | None = None
+    """Pictures of the base itself beside each batch, without the activation word: the style stays with the word."""
+    prior_weight: Annotated[float, Meta(gt=0, le=10)] = 1.0
+    """How much a picture of the base counts beside a drawing."""
+
+    shuffle_tags: bool = True
+    """Change the order of the tags from one time to the next, so that none leans on its place."""
+    keep_tokens: Annotated[int, Meta(ge=0, le=20)] = 1
+    """How many tags at the front stay where they are: the activation word."""
+    tag_orders: Annotated[int, Meta(ge=1, le=200)] = 10
+    """In how many different orders each caption is seen; each is encoded once, before the training."""
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """The share of times a drawing is seen without its caption."""
+    caption_chunks: Annotated[int, Meta(ge=1, le=3)] = 3
+    """How many pieces of 75 tokens a caption may have."""
+    flip: bool = False
+    """Mirror half of the drawings. Not for text, signatures, or anything that is not symmetric."""
+
+    held_out: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    """Drawings kept out of the training, to tell learning from memorising."""
+    resolution: Annotated[int, Meta(ge=32, le=2048)] | None = None
+    """The side of the square whose area every drawing is brought to, in pixels. Left out: the base's own."""
+    precision: Precision = "auto"
+    """The arithmetic of the base; the LoRA itself is always kept in fp32."""
+    checkpointing: bool = False
+    """Compute parts of the step twice to save memory; about a third slower."""
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 42
+    """Everything random follows from this number."""
+
+    save_every: Annotated[int, Meta(ge=1, le=500)] = 1
+    """A LoRA file after every so many epochs."""
+    save_precision: Literal["fp32", "fp16", "bf16"] = "fp16"
+    """How exactly the LoRA file keeps its numbers; fp16 is what every tool reads."""
+    preview_every: Annotated[int, Meta(ge=0, le=500)] = 1
+    """Preview pictures after every so many epochs; 0 for none."""
+    preview_prompts: tuple[str, ...] = ()
+    """What the previews show. Left out: the first captions."""
+    preview_steps: Annotated[int, Meta(ge=1, le=150)] = 25
+    """How many steps a preview takes to draw."""
+    checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    """At most so much work is lost when the machine goes down."""
+    time_budget: Annotated[float, Meta(gt=0)] | None = None
+    """Stop after so many minutes and keep what was reached; it can go on later."""
+    tag_counts: bool = True
+    """Write into the LoRA file how often each tag was used, so that others know what to ask it for."""
+    file_names: bool = False
+    """Write the names of the dataset's folder and of the base into the LoRA file too."""
+
+
+class Choice(Struct, frozen=True):
+    """One field of a settings record, as a form or a command line shows it."""
+
+    name: str
+    kind: type | str
+    """`int`, `float`, `str` or `bool`; `one of` for options; `list` and `pair` for several."""
+    default: Any
+    help: str
+    options: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+
+@cache
+def choices(record: type[Struct]) -> tuple[Choice, ...]:
+    """The fields of `record` in their order, with defaults, limits and help (in English: `_` is for the reader)."""
+    helps = _docstrings(record)
+    hints = get_type_hints(record, include_extras=True)
+    return tuple(
+        _choice(field.name, hints[field.encode_name], field.default, helps[field.name])
+        for field in msgspec.structs.fields(record)
+    )
+
+
+def _choice(name: str, hint: Any, default: Any, words: str) -> Choice:
+    alternatives = [part for part in get_args(hint) if part is not type(None)]
+    if get_origin(hint) not in (Annotated, Literal, tuple) and alternatives:
+        hint = alternatives[0]
+    metas = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta)]
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    least = next((bound for meta in metas for bound in (meta.ge, meta.gt) if bound is not None), None)
+    most = next((bound for meta in metas for bound in (meta.le, meta.lt) if bound is not None), None)
+    if get_origin(hint) is Literal:
+        return Choice(name, "one of", default, words, options=get_args(hint))
+    if get_origin(hint) is tuple:
+        return Choice(name, "list" if get_args(hint)[-1] is Ellipsis else "pair", default, words)
+    return Choice(name, hint, default, words, least=least, most=most)
+
+
+def _docstrings(record: type[Struct]) -> dict[str, str]:
+    """The string under each field: Python keeps it only in the source."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]
+    if not isinstance(body, ast.ClassDef):
+        raise TypeError(record)
+    found = {}
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            found[field.target.id] = str(below.value.value)
+    return found

@@ -1,0 +1,57 @@
+"""Typed records as TOML, read strictly and with errors that name the place."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import tomli_w
+from msgspec import Struct
+
+from core.errors import BocetoError
+from core.files import write_text
+from core.language import _
+
+Record = TypeVar("Record", bound=Struct)
+
+
+def dump(record: Struct) -> str:
+    """`record` as TOML; a field that is None is left out, as TOML has no word for it."""
+    return tomli_w.dumps(_without_none(msgspec.to_builtins(record, enc_hook=_encode)), multiline_strings=False)
+
+
+def save(path: Path, record: Struct) -> None:
+    """Replace `path` by `record`, whole or not at all."""
+    write_text(path, dump(record))
+
+
+def load(path: Path, kind: type[Record]) -> Record:
+    """Read a record. Raises BocetoError for a file that is missing, broken, or has unknown or wrong fields."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), kind, strict=True, dec_hook=_decode)
+    except FileNotFoundError as error:
+        raise BocetoError(_("“{path}” does not exist.").format(path=path)) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BocetoError(
+            _("“{path}” could not be read.").format(path=path),
+            str(error),
+            _("Correct the file by hand, or move it away and answer the questions again."),
+        ) from error
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(value)
+
+
+def _decode(kind: type, value: Any) -> Any:
+    return kind(value) if issubclass(kind, Path) else value
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value

@@ -1,0 +1,65 @@
+"""Where the training runs and in which arithmetic, with the reason."""
+
+from dataclasses import dataclass
+
+import torch
+
+from core.errors import BocetoError
+from core.language import _
+from core.settings import Precision
+
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Device:
+    """One processor and the arithmetic of the frozen base; the LoRA and the optimizer are always fp32."""
+
+    name: str
+    place: torch.device
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the base computes in half precision beside an fp32 LoRA."""
+        return self.dtype != torch.float32
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the loss needs scaling: fp16 has no numbers below 6e-8, and gradients are often smaller."""
+        return self.dtype == torch.float16
+
+    def memory_used(self) -> int:
+        """Bytes this process holds there."""
+        if self.place.type == "cuda":
+            return int(torch.cuda.max_memory_reserved(self.place))
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+
+
+def choose(precision: Precision = "auto") -> Device:
+    """The first GPU when there is one, else the CPU. Raises BocetoError for an arithmetic it has not."""
+    if not torch.cuda.is_available():
+        dtype = torch.float32 if precision == "auto" else _TYPES[precision]
+        if dtype == torch.float16:
+            raise BocetoError(
+                _("This machine cannot train in fp16."),
+                _("There is no GPU here, and the CPU computes fp16 slower than fp32."),
+                _("Leave the precision on “auto”."),
+            )
+        return Device("CPU", torch.device("cpu"), dtype, _("no GPU was found; the CPU is as fast in fp32"))
+    place = torch.device("cuda", torch.cuda.current_device())
+    name = torch.cuda.get_device_name(place)
+    # Before compute capability 8.0 bf16 is emulated, far slower than fp16.
+    has_bf16 = torch.cuda.get_device_capability(place) >= (8, 0)
+    if precision == "bf16" and not has_bf16:
+        raise BocetoError(
+            _("{gpu} cannot train in bf16.").format(gpu=name), hint=_("Leave the precision on “auto”: it takes fp16.")
+        )
+    if precision == "auto":
+        dtype = torch.bfloat16 if has_bf16 else torch.float16
+        reason = _("{gpu} has bf16") if has_bf16 else _("{gpu} has no bf16; the loss is scaled to keep fp16 exact")
+        return Device(name, place, dtype, reason.format(gpu=name))
+    return Device(name, place, _TYPES[precision], _("as the plan says"))

@@ -1,0 +1,112 @@
+"""The training loop: what happens in which order; how each thing is done lives elsewhere."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from core.language import _
+from core.lora import file as lora
+from core.lora.metadata import metadata
+from core.plan.schedule import Step
+from core.runs.events import Checkpointed, Event, Finished, Paused, Phase, Resumed, Saved, Stopped
+from core.runs.job import Requests
+from core.runs.run import Run
+from core.training import checkpoint as checkpoints
+from core.training.checkpoint import Checkpoint
+from core.training.evaluate import evaluate
+from core.training.meter import Meter
+from core.training.preview import preview
+from core.training.step import loss
+from core.training.studio import Studio
+
+_PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: float) -> Iterator[Event]:
+    """Make every step after the first `done`, saving on the way; ends with Finished or Stopped.
+
+    `deadline` is in the seconds of `time.monotonic`; what was reached by then is kept.
+    """
+    plan, meter = studio.frozen.plan, Meter()
+    kept = time.monotonic()
+    yield Phase(name="train", done=done, total=studio.total)
+    yield evaluate(studio, done)
+    meter.pause()
+    for step in studio.schedule.from_step(done):
+        if requests.take("pause"):
+            yield from _paused(requests, step.index)
+        if requests.stop or time.monotonic() >= deadline:
+            yield from _kept(studio, run, step.index)
+            yield _save(studio, step.index, step.epoch, f"-step{step.index:08d}")
+            why = _("as asked") if requests.stop else _("the time budget is used up")
+            yield Stopped(step=step.index, reason=why)
+            return
+        meter.add(step, _learn(studio, step))
+        if meter.due or step.ends_epoch:
+            yield meter.event(studio.optimizer.rate, studio.device.memory_used())
+        done = step.index + 1
+        asked = requests.take("save")
+        if step.ends_epoch or asked or time.monotonic() - kept >= plan.checkpoint_seconds:
+            yield from _kept(studio, run, done)
+            kept = time.monotonic()
+            meter.pause()
+        if asked:
+            yield _save(studio, done, step.epoch, f"-step{done:08d}")
+        if step.ends_epoch:
+            yield from _end_of_epoch(studio, run, step)
+            meter.pause()
+        if requests.take("preview") or (step.ends_epoch and _due(plan.preview_every, step.epoch, plan.epochs)):
+            yield Phase(name="preview")
+            yield preview(studio, run, done)
+            yield Phase(name="train", done=done, total=studio.total)
+            meter.pause()
+    yield Phase(name="save")
+    final = _save(studio, done, plan.epochs, "", final=True)
+    yield final
+    yield Finished(step=done, path=final.path)
+
+
+def _learn(studio: Studio, step: Step) -> torch.Tensor:
+    with studio.mixed():
+        found = loss(
+            studio.unet,
+            studio.data.batch(step),
+            studio.noising,
+            studio.frozen.plan.min_snr_gamma,
+            studio.device.dtype,
+        )
+    studio.optimizer.learn(found, step.index)
+    return found
+
+
+def _end_of_epoch(studio: Studio, run: Run, step: Step) -> Iterator[Event]:
+    plan = studio.frozen.plan
+    if step.epoch % plan.save_every == 0 and step.epoch < plan.epochs:
+        yield _save(studio, step.index + 1, step.epoch, f"-{step.epoch:06d}")
+    yield evaluate(studio, step.index + 1)
+
+
+def _kept(studio: Studio, run: Run, done: int) -> Iterator[Event]:
+    checkpoints.save(run.checkpoints, Checkpoint(done, studio.network.state(), studio.optimizer.state()))
+    yield Checkpointed(step=done)
+
+
+def _save(studio: Studio, done: int, epoch: int, suffix: str, final: bool = False) -> Saved:
+    plan = studio.frozen.plan
+    path = Path(f"{studio.frozen.output}{suffix}.safetensors")
+    words = metadata(studio.frozen, step=done, epoch=epoch, total=studio.total, chunks=studio.chunks)
+    lora.save(path, studio.network.tensors(), words, _PRECISIONS[plan.save_precision])
+    return Saved(step=done, epoch=epoch, path=str(path), final=final)
+
+
+def _paused(requests: Requests, done: int) -> Iterator[Event]:
+    yield Paused(step=done)
+    while not (requests.take("resume") or requests.stop):
+        time.sleep(0.1)
+    yield Resumed(step=done)
+
+
+def _due(every: int, epoch: int, last: int) -> bool:
+    return bool(every) and (epoch % every == 0 or epoch == last)

@@ -1,0 +1,87 @@
+"""The optimizers on the flat buffers."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.errors import BocetoError
+from core.language import _
+from core.plan.optimizers import rate_factor
+from core.settings import Plan
+from core.training.network import Network
+
+
+class Optimizer:
+    """One of AdamW8bit, Prodigy and AdamW, with the plan's arguments and its rate for every step."""
+
+    def __init__(self, plan: Plan, network: Network, steps: int, scaled: bool) -> None:
+        self.plan, self.network, self.steps = plan, network, steps
+        self._inner = _make(plan, network)
+        self._rates = [group["lr"] for group in self._inner.param_groups]
+        self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
+
+    def learn(self, loss: Tensor, step: int) -> None:
+        """Move the weights by the gradients of `loss`. Nothing here waits for the device."""
+        self.network.zero_grad()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        for group, rate in zip(self._inner.param_groups, self._rates, strict=True):
+            group["lr"] = rate * rate_factor(self.plan, step, self.steps)
+        self._scaler.unscale_(self._inner)
+        if self.plan.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters, self.plan.max_grad_norm, foreach=True)
+        self._scaler.step(self._inner)
+        self._scaler.update()
+
+    @property
+    def rate(self) -> float:
+        """The learning rate as the weights feel it: Prodigy's is d × lr."""
+        group = self._inner.param_groups[-1]
+        return float(group["lr"]) * float(group.get("d", 1.0))
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs."""
+        return {"optimizer": self._inner.state_dict(), "scaler": self._scaler.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the state of a checkpoint."""
+        self._inner.load_state_dict(state["optimizer"])
+        if state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+
+
+def _make(plan: Plan, network: Network) -> Any:
+    assert plan.betas and plan.learning_rate and plan.text_encoder_rate and plan.weight_decay is not None
+    groups = [
+        {
+            "params": [group.flat],
+            "lr": plan.text_encoder_rate if group.name == "text_encoders" else plan.learning_rate,
+        }
+        for group in network.groups
+    ]
+    common = {"betas": plan.betas, "weight_decay": plan.weight_decay}
+    match plan.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, fused=True, **common)  # type: ignore[arg-type]
+        case "adamw8bit":
+            try:
+                from bitsandbytes.optim import AdamW8bit
+            except (ImportError, RuntimeError, OSError) as error:
+                raise BocetoError(
+                    _("AdamW8bit cannot run here."),
+                    str(error).splitlines()[0],
+                    _("Install it with `pip install bitsandbytes`, or choose AdamW."),
+                ) from error
+            return AdamW8bit(groups, **common)
+        case "prodigy":
+            from prodigyopt import Prodigy
+
+            return Prodigy(
+                groups,
+                **common,
+                d_coef=plan.d_coef,
+                d0=plan.d0,
+                decouple=True,
+                use_bias_correction=True,
+                safeguard_warmup=True,
+            )

@@ -1,0 +1,161 @@
+"""What is computed once before the training: captions, drawings and the base's own pictures."""
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.bases.base import Base, fingerprint
+from core.captions.tokens import Tokenizer
+from core.errors import BocetoError
+from core.images.buckets import Placement, fitted
+from core.images.drawing import open_drawing
+from core.language import _
+from core.pictures.generate import sampled
+from core.plan.frozen import FrozenDrawing
+from core.plan.schedule import PriorPicture
+from core.runs.events import Phase
+from core.training.cache import Cache, groups_of
+from core.training.encode import encode, token_ids
+
+ENCODE_AT_ONCE = 32
+DRAW_AT_ONCE = 12
+PRIOR_STEPS = 25
+
+Entries = list[dict[str, Tensor]]
+
+
+def captions(
+    base: Base,
+    texts: Sequence[str],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    chunks: int,
+    load_encoders: Callable[[], tuple[Any, Any]],
+    dtype: torch.dtype,
+) -> Generator[Phase, None, Entries]:
+    """`context` and `pooled` of every text; the encoders are loaded only when one is not in the cache."""
+    cache, found = Cache("captions"), {}
+    hashes = fingerprint(base, "text_encoders")
+    paths = {text: cache.path(text=text, encoders=hashes, chunks=chunks, dtype=dtype) for text in texts}
+    for text, path in paths.items():
+        if (entry := cache.get(path)) is not None:
+            found[text] = entry
+    missing = [text for text in paths if text not in found]
+    yield Phase(name="captions", done=len(found), total=len(paths))
+    if missing:
+        encoders = load_encoders()
+        place = next(encoders[0].parameters()).device
+        for group in groups_of(missing, ENCODE_AT_ONCE):
+            ids = [token_ids(tokenizer, group, chunks).to(place) for tokenizer in tokenizers]
+            with torch.no_grad():
+                context, pooled = encode(encoders, (ids[0], ids[1]))
+            for index, text in enumerate(group):
+                entry = {"context": context[index].clone(), "pooled": pooled[index].clone()}
+                if not text and base.force_zeros_for_empty_prompt:
+                    entry = {name: torch.zeros_like(tensor) for name, tensor in entry.items()}
+                found[text] = {name: tensor.to(dtype).cpu() for name, tensor in entry.items()}
+                cache.put(paths[text], found[text])
+            yield Phase(name="captions", done=len(found), total=len(paths))
+    return [found[text] for text in texts]
+
+
+def drawings(
+    base: Base,
+    folder: Path,
+    wanted: Sequence[tuple[FrozenDrawing, bool]],
+    load_vae: Callable[[], Any],
+) -> Generator[Phase, None, Entries]:
+    """`latents` of every (drawing, flipped); the VAE is loaded only when one is not in the cache."""
+    cache = Cache("drawings")
+    hashes = fingerprint(base, "vae")
+    vae, entries = None, []
+    for index, (drawing, flipped) in enumerate(wanted):
+        path = cache.path(
+            digest=drawing.digest,
+            background=drawing.treatment.background,
+            placement=_shape(drawing.placement),
+            flipped=flipped,
+            vae=hashes,
+        )
+        entry = cache.get(path)
+        if entry is None:
+            vae = vae or load_vae()
+            entry = {"latents": _encode(vae, folder / drawing.name, drawing, flipped)}
+            cache.put(path, entry)
+        entries.append(entry)
+        yield Phase(name="drawings", done=index + 1, total=len(wanted))
+    return entries
+
+
+def prior_pictures(
+    base: Base,
+    wanted: Sequence[PriorPicture],
+    prompts: dict[str, dict[str, Tensor]],
+    unet: Any,
+    place: torch.device,
+    dtype: torch.dtype,
+) -> Generator[Phase, None, Entries]:
+    """`latents` of the base's own pictures: they are never decoded, as the training wants latents anyway."""
+    cache, found = Cache("prior"), {}
+    hashes = {part: fingerprint(base, part) for part in ("unet", "text_encoders")}
+    paths = {
+        picture: cache.path(
+            prompt=picture.prompt,
+            size=(picture.bucket.width, picture.bucket.height),
+            seed=picture.seed,
+            steps=PRIOR_STEPS,
+            dtype=dtype,
+            base=hashes,
+        )
+        for picture in wanted
+    }
+    for picture, path in paths.items():
+        if (entry := cache.get(path)) is not None:
+            found[picture] = entry
+    yield Phase(name="prior", done=len(found), total=len(wanted))
+    missing = [picture for picture in wanted if picture not in found]
+    for bucket in dict.fromkeys(picture.bucket for picture in missing):
+        for group in groups_of((picture for picture in missing if picture.bucket == bucket), DRAW_AT_ONCE):
+            texts = ["", *(picture.prompt for picture in group)]
+            context, pooled = (torch.stack([prompts[text][part] for text in texts]) for part in ("context", "pooled"))
+            latents = sampled(
+                unet,
+                base,
+                context.to(place),
+                pooled.to(place),
+                (bucket.width, bucket.height),
+                [picture.seed for picture in group],
+                steps=PRIOR_STEPS,
+                dtype=dtype,
+            )
+            for picture, latent in zip(group, latents.cpu(), strict=True):
+                found[picture] = {"latents": latent.clone()}
+                cache.put(paths[picture], found[picture])
+            yield Phase(name="prior", done=len(found), total=len(wanted))
+    return [found[picture] for picture in wanted]
+
+
+def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tensor:
+    picture = fitted(open_drawing(path, drawing.treatment.background), drawing.placement, drawing.treatment.background)
+    pixels = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    if flipped:
+        pixels = pixels.flip(-1)
+    with torch.no_grad():
+        # The middle of the posterior, not a sample: its spread is far below what can be seen.
+        encoded = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
+    latents: Tensor = (encoded.float() * vae.config.scaling_factor)[0].cpu().clone()
+    if not torch.isfinite(latents).all():
+        raise BocetoError(
+            _("The VAE gave no numbers for “{name}”.").format(name=drawing.name),
+            _("It overflows in half precision; the one that came with SDXL is known for it."),
+            _("Set `force_upcast` to true in the base's vae/config.json, or choose the precision fp32."),
+        )
+    return latents
+
+
+def _shape(placement: Placement) -> list[Any]:
+    return list(msgspec.structs.astuple(placement))

@@ -1,0 +1,37 @@
+"""Preview pictures in the middle of a training: the same prompts and seeds each time."""
+
+import torch
+
+from core.bases import load
+from core.files import write_bytes
+from core.pictures.generate import decode, sampled
+from core.pictures.sheet import png
+from core.runs.events import Previewed
+from core.runs.run import Run
+from core.training.studio import Studio
+
+
+def preview(studio: Studio, run: Run, step: int) -> Previewed:
+    """Draw every preview prompt and keep the pictures in the run's folder."""
+    plan, base, device = studio.frozen.plan, studio.frozen.base, studio.device
+    assert plan.resolution
+    side = plan.resolution
+    with torch.no_grad():
+        context, pooled = studio.data.texts([0, *(number for _prompt, number, _seed in studio.previews)])
+    latents = sampled(
+        studio.unet,
+        base,
+        context,
+        pooled,
+        (side, side),
+        [seed for _prompt, _number, seed in studio.previews],
+        steps=plan.preview_steps,
+        dtype=device.dtype,
+    )
+    pictures = decode(load.vae(base, device.place, device.dtype), latents)
+    paths = []
+    for index, picture in enumerate(pictures, start=1):
+        path = run.previews / f"step{step:06d}-{index}.png"
+        write_bytes(path, png(picture))
+        paths.append(str(path))
+    return Previewed(step=step, paths=tuple(paths), prompts=tuple(prompt for prompt, _n, _s in studio.previews))

@@ -1,0 +1,110 @@
+"""One training step: what SDXL is asked, and how far off its answer is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core.randomness import key
+from core.settings import Plan
+
+
+@dataclass(frozen=True)
+class Noising:
+    """The noise schedule of a base: how much picture and how much noise there is at each of its timesteps."""
+
+    signal: Tensor
+    """√ᾱ, one a timestep."""
+    noise: Tensor
+    """√(1 − ᾱ), one a timestep."""
+    prediction: str
+    """What the base predicts: `epsilon` or `v_prediction`."""
+
+    @classmethod
+    def of(cls, scheduler: Any, prediction: str, place: torch.device) -> "Noising":
+        """Of a diffusers scheduler (SDXL: scaled linear from 0.00085 to 0.012 in 1000 steps)."""
+        alphas: Tensor = scheduler.alphas_cumprod.to(torch.float32)
+        return cls(alphas.sqrt().to(place), (1 - alphas).sqrt().to(place), prediction)
+
+    def mix(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """The latents as they look at these timesteps."""
+        signal, share = self._at(timesteps)
+        return signal * latents + share * noise
+
+    def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """What the base should answer: the noise, or v = √ᾱ·noise − √(1 − ᾱ)·latents."""
+        if self.prediction == "epsilon":
+            return noise
+        signal, share = self._at(timesteps)
+        return signal * noise - share * latents
+
+    def weights(self, timesteps: Tensor, gamma: float) -> Tensor:
+        """Min-SNR (arXiv 2303.09556): min(snr, γ) ÷ snr for ε, ÷ (snr + 1) for v; all one when γ is 0."""
+        if not gamma:
+            return torch.ones(len(timesteps), device=timesteps.device)
+        signal, share = self.signal[timesteps], self.noise[timesteps]
+        # With zero terminal SNR the last timestep has no signal, and 0 ÷ 0 would spoil the whole batch.
+        snr = ((signal / share) ** 2).clamp(min=1e-8)
+        return snr.clamp(max=gamma) / (snr if self.prediction == "epsilon" else snr + 1)
+
+    def _at(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        return self.signal[timesteps].view(-1, 1, 1, 1), self.noise[timesteps].view(-1, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything one step looks at, on the device."""
+
+    latents: Tensor
+    """(batch, channels, height, width), scaled as the UNet wants them."""
+    context: Tensor
+    """(batch, tokens, width)."""
+    pooled: Tensor
+    """(batch, width)."""
+    time_ids: Tensor
+    """(batch, 6): original height, width, crop top, left, target height, width, in pixels."""
+    noise: Tensor
+    timesteps: Tensor
+    weights: Tensor
+    """(batch,): how much each picture counts."""
+
+
+def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor, time_ids: Tensor) -> Tensor:
+    """SDXL's answer."""
+    conditions = {"text_embeds": pooled, "time_ids": time_ids}
+    answer: Tensor = unet(noisy, timesteps, context, added_cond_kwargs=conditions, return_dict=False)[0]
+    return answer
+
+
+def losses(unet: Any, batch: Batch, noising: Noising, dtype: torch.dtype) -> Tensor:
+    """The squared error of each picture, unweighted: shape (batch,), fp32."""
+    noisy = noising.mix(batch.latents, batch.noise, batch.timesteps).to(dtype)
+    answer = predict(
+        unet, noisy, batch.timesteps, batch.context.to(dtype), batch.pooled.to(dtype), batch.time_ids.to(dtype)
+    )
+    target = noising.target(batch.latents, batch.noise, batch.timesteps)
+    return functional.mse_loss(answer.float(), target.float(), reduction="none").mean(dim=(1, 2, 3))
+
+
+def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype) -> Tensor:
+    """What the step makes smaller: the weighted mean over the batch."""
+    each = losses(unet, batch, noising, dtype)
+    return (each * noising.weights(batch.timesteps, gamma) * batch.weights).mean()
+
+
+def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:
+    """`count` timesteps, each uniform in [0, of), spread over the range so that no batch sees only one end of it."""
+    generator = torch.Generator().manual_seed(key(seed, step, "timesteps"))
+    strata = torch.randperm(count, generator=generator)
+    return ((strata + torch.rand(count, generator=generator)) / count * of).long().clamp(max=of - 1)
+
+
+def noise(seed: int, step: int | str, shape: tuple[int, ...], plan: Plan | None = None) -> Tensor:
+    """Gaussian noise; with the plan's offset a shift of each channel, so that dark and bright can be learned."""
+    generator = torch.Generator().manual_seed(key(seed, step, "noise"))
+    drawn = torch.randn(shape, generator=generator)
+    if plan and plan.noise_offset:
+        drawn += plan.noise_offset * torch.randn(*shape[:2], 1, 1, generator=generator)
+    return drawn

@@ -1,0 +1,125 @@
+"""Everything a training has in memory, made phase by phase: only what a phase needs is there at one time."""
+
+import gc
+from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.bases import load
+from core.plan.frozen import FrozenPlan
+from core.plan.schedule import Schedule
+from core.randomness import key
+from core.runs.events import Chosen, Event, Phase
+from core.training import network as networks
+from core.training import prepare
+from core.training.data import Data, Texts
+from core.training.device import Device
+from core.training.encode import chunks_needed
+from core.training.network import Network
+from core.training.optimizer import Optimizer
+from core.training.step import Noising
+
+PREVIEWS = 4
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A training that is ready to begin."""
+
+    frozen: FrozenPlan
+    schedule: Schedule
+    device: Device
+    unet: Any
+    network: Network
+    optimizer: Optimizer
+    data: Data
+    noising: Noising
+    chunks: int
+    previews: tuple[tuple[str, int, int], ...]
+    """Prompt, the number of its text, and seed."""
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return len(self.schedule.steps)
+
+    def mixed(self) -> AbstractContextManager[Any]:
+        """Half precision for the base's layers, where the device has it."""
+        return torch.autocast(self.device.place.type, self.device.dtype) if self.device.mixed else nullcontext()
+
+
+def open_studio(frozen: FrozenPlan, schedule: Schedule, device: Device) -> Generator[Event, None, Studio]:
+    """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer."""
+    base, plan, place, dtype = frozen.base, frozen.plan, device.place, device.dtype
+    yield Chosen(field="precision", value=str(dtype).removeprefix("torch."), reason=device.reason)
+    tokenizers = load.tokenizers(base)
+    prompts = plan.preview_prompts or tuple(dict.fromkeys(drawing.caption for drawing in frozen.trained))[:PREVIEWS]
+    # Only the previews' prompts come after the schedule's texts, whose numbers therefore stay.
+    texts = list(dict.fromkeys((*schedule.captions, *prompts)))
+    chunks = chunks_needed(tokenizers, texts, plan.caption_chunks)
+    entries = yield from prepare.captions(
+        base, texts, tokenizers, chunks, lambda: load.text_encoders(base, place, dtype), dtype
+    )
+    _free()
+    latents = yield from _latents(frozen, schedule, device)
+    _free()
+    yield Phase(name="load")
+    unet = load.unet(base, place, dtype)
+    prior = yield from prepare.prior_pictures(
+        base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype
+    )
+    encoders = load.text_encoders(base, place, dtype) if plan.text_encoders else None
+    if plan.checkpointing:
+        unet.enable_gradient_checkpointing()
+    network = networks.make(plan, unet, encoders, place)
+    scheduler = load.scheduler(base)
+    data = Data(
+        frozen,
+        latents,
+        [entry["latents"] for entry in prior],
+        Texts(entries, texts, tokenizers, chunks, place, encoders),
+        scheduler.config.num_train_timesteps,
+        place,
+    )
+    return Studio(
+        frozen=frozen,
+        schedule=schedule,
+        device=device,
+        unet=unet,
+        network=network,
+        optimizer=Optimizer(plan, network, len(schedule.steps), device.scaled),
+        data=data,
+        noising=Noising.of(scheduler, base.prediction, place),
+        chunks=chunks,
+        previews=tuple(
+            (prompt, texts.index(prompt), key(plan.seed, index, "preview")) for index, prompt in enumerate(prompts)
+        ),
+    )
+
+
+def _latents(
+    frozen: FrozenPlan, schedule: Schedule, device: Device
+) -> Generator[Event, None, dict[tuple[int, bool], Tensor]]:
+    """The latents of exactly those drawings, flipped or not, that the schedule shows or measures."""
+    wanted = {(sight.picture, sight.flip) for step in schedule.steps for sight in step.sights if not sight.prior}
+    wanted |= {(sample.drawing, False) for sample in schedule.fixed}
+    order = sorted(wanted)
+    entries = yield from prepare.drawings(
+        frozen.base,
+        Path(frozen.dataset),
+        [(frozen.drawings[index], flipped) for index, flipped in order],
+        lambda: load.vae(frozen.base, device.place, device.dtype),
+    )
+    return {which: entry["latents"] for which, entry in zip(order, entries, strict=True)}
+
+
+def _free() -> None:
+    """Give back what the last phase held."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,198 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.captions.store import LARGEST, changed_outside, check, read, write
+from core.errors import BocetoError, Severity
+
+
+@pytest.fixture
+def drawing(tmp_path) -> Path:
+    (tmp_path / "dataset").mkdir()
+    return tmp_path / "dataset" / "tree.png"
+
+
+@pytest.fixture
+def originals(tmp_path) -> Path:
+    return tmp_path / "originals"
+
+
+def caption(drawing: Path, content: bytes):
+    drawing.with_suffix(".txt").write_bytes(content)
+    return read(drawing)
+
+
+def codes(file) -> set[str]:
+    return {problem.code for problem in check([file], file.drawing.parent)}
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"houtline, tree", "houtline, tree"),
+        (b"houtline, tree\n", "houtline, tree"),
+        (b"\xef\xbb\xbfhoutline, tree\r\n", "houtline, tree"),
+        ("ninchō, 木, 🌳".encode(), "ninchō, 木, 🌳"),
+        (b"one\r\ntwo\r\n", "one\ntwo"),
+        (b"one\rtwo", "one\ntwo"),
+        (b"caf\xe9, \x93old\x94", "café, “old”"),
+        (b"\x81\xff", "\x81ÿ"),
+        ("houtline, café\r\n".encode("utf-16"), "houtline, café"),
+        (b"\xff\xfeodd", None),
+        (b"", ""),
+        (b"\n", ""),
+        (b"  \n", "  "),
+    ],
+)
+def test_a_caption_that_nobody_changes_stays_byte_for_byte(drawing, originals, content, text):
+    file = caption(drawing, content)
+    path = file.path
+    os.utime(path, ns=(1, 1))
+    assert not file.trouble
+    if text is not None:
+        assert file.text == text
+    assert write(file, file.text, originals) == file
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (content, 1)
+    assert not originals.exists()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.binary(max_size=60), st.text(max_size=60))
+def test_what_is_written_is_what_is_read(drawing, originals, before, text):
+    file = write(caption(drawing, before), text, originals)
+    assert file == read(drawing)
+    assert file.text == text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    assert write(file, text, originals) == file
+
+
+def test_line_ends_stay_as_the_artist_has_them(drawing, originals):
+    write(caption(drawing, b"one\r\ntwo\r\n"), "one\nthree", originals)
+    assert drawing.with_suffix(".txt").read_bytes() == b"one\r\nthree\r\n"
+    write(caption(drawing, b"one"), "two", originals)
+    assert drawing.with_suffix(".txt").read_bytes() == b"two"
+
+
+def test_a_changed_caption_is_plain_utf_8(drawing, originals):
+    for content in (b"\xef\xbb\xbfhoutline", b"caf\xe9", "café".encode("utf-16")):
+        file = write(caption(drawing, content), "houtline, café", originals)
+        assert file.path.read_bytes() == "houtline, café".encode()
+        assert not file.bom
+        assert not file.undecodable
+
+
+def test_the_first_text_is_kept_once_and_for_ever(drawing, originals):
+    file = caption(drawing, b"caf\xe9 of mine\r\n")
+    for text in ("first change", "second change"):
+        file = write(file, text, originals)
+    (kept,) = originals.iterdir()
+    assert kept.read_bytes() == b"caf\xe9 of mine\r\n"
+
+
+def test_captions_of_one_name_in_two_folders_keep_their_own_originals(tmp_path, originals):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write(caption(tmp_path / folder / "tree.png", folder.encode()), "changed", originals)
+    assert sorted(path.read_bytes() for path in originals.iterdir()) == [b"a", b"b"]
+
+
+def test_a_caption_boceto_made_has_an_empty_original(drawing, originals):
+    file = write(write(read(drawing), "tree", originals), "big tree", originals)
+    assert file.path.read_bytes() == b"big tree"
+    (kept,) = originals.iterdir()
+    assert kept.read_bytes() == b""
+
+
+@pytest.mark.parametrize("change", ["rewritten", "removed", "made"])
+def test_a_change_from_outside_is_never_overwritten(drawing, originals, change):
+    file = read(drawing) if change == "made" else caption(drawing, b"tree")
+    assert not changed_outside(file)
+    if change == "removed":
+        file.path.unlink()
+    else:
+        file.path.write_bytes(b"bush")
+    assert changed_outside(file)
+    with pytest.raises(BocetoError) as refusal:
+        write(file, "flower", originals)
+    assert refusal.value.hint
+    assert not originals.exists()
+    assert file.path.exists() == (change != "removed")
+    if file.path.exists():
+        assert file.path.read_bytes() == b"bush"
+
+
+def test_a_same_text_written_anew_by_another_program_is_no_change(drawing, originals):
+    file = caption(drawing, b"tree")
+    os.utime(file.path, ns=(1, 1))
+    assert not changed_outside(file)
+    assert write(file, "bush", originals).text == "bush"
+
+
+def test_an_empty_caption_never_has_zero_bytes(drawing, originals):
+    assert write(read(drawing), "", originals).exists is False
+    file = write(caption(drawing, b"tree"), "", originals)
+    assert file.path.read_bytes() == b"\n"
+    assert file.text == ""
+
+
+def test_a_linked_caption_stays_a_link(drawing, originals, tmp_path):
+    elsewhere = tmp_path / "elsewhere.txt"
+    elsewhere.write_text("tree")
+    drawing.with_suffix(".txt").symlink_to(elsewhere)
+    write(read(drawing), "bush", originals)
+    assert drawing.with_suffix(".txt").is_symlink()
+    assert elsewhere.read_text() == "bush"
+
+
+def test_text_no_file_can_hold_is_refused_in_words(drawing, originals):
+    file = caption(drawing, b"tree")
+    with pytest.raises(BocetoError):
+        write(file, "half a character: \ud83c", originals)
+    assert file.path.read_bytes() == b"tree"
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _book(path: Path) -> None:
+    path.write_bytes(b"x" * (LARGEST + 1))
+
+
+@pytest.mark.parametrize("make", [_folder, _pipe, _book])
+def test_what_is_no_caption_is_named_and_never_written(drawing, originals, make):
+    make(drawing.with_suffix(".txt"))
+    file = read(drawing)
+    assert file.trouble
+    (problem,) = check([file], drawing.parent)
+    assert (problem.severity, problem.code, problem.drawing) == (Severity.ERROR, "caption-unreadable", "tree.png")
+    with pytest.raises(BocetoError):
+        write(file, "tree", originals)
+    assert not originals.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, {"caption-missing"}),
+        (b"", {"caption-empty"}),
+        (b" ,\n", {"caption-empty"}),
+        (b"caf\xe9", {"caption-undecodable"}),
+        (b"one\ntwo", {"multi-line"}),
+        (b"one\n\n", set()),
+        (b"\xef\xbb\xbfhoutline, tree\r\n", set()),
+    ],
+)
+def test_each_fault_of_a_caption_file_has_a_name(drawing, content, expected):
+    file = read(drawing) if content is None else caption(drawing, content)
+    assert codes(file) == expected
+
+
+def test_the_trained_text_holds_every_line(drawing):
+    assert caption(drawing, b"houtline, tree\r\nleaves, bark\r\n").training_text == "houtline, tree, leaves, bark"

@@ -1,0 +1,176 @@
+"""The command line: arguments only. What a command needs is imported when it is run."""
+
+import argparse
+import gettext
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from core.errors import BocetoError
+from core.language import LOCALES, _, preferred
+from core.settings import Choice, Plan, choices
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0 done, 1 failed, 2 not understood."""
+    _speak()
+    options = parser().parse_args(arguments)
+    try:
+        module, function = options.command.split(":")
+        return int(getattr(import_module(module), function)(options) or 0)
+    except BocetoError as error:
+        tell(error)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does.
+        sys.stdout = None
+        return 0
+
+
+def tell(error: BocetoError) -> None:
+    """The one place where the command line says what went wrong."""
+    from tui.headless.words import plain
+
+    marks = ("✗ ", "  ", "→ ")
+    for mark, part in zip(marks, (error.title, error.detail, error.hint), strict=True):
+        for number, line in enumerate(part.splitlines()):
+            sys.stderr.write(("  " if number else mark) + plain(line) + "\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    root = argparse.ArgumentParser(
+        prog="boceto", description=_("From a folder of drawings to a trained SDXL LoRA, in a terminal.")
+    )
+    root.add_argument("--version", action=_Version, nargs=0, help=_("say which Boceto this is"))
+    commands = root.add_subparsers(metavar=_("COMMAND"), required=True)
+
+    demo = _command(commands, "demo", "demo:demo", _("train on the drawings in the box and see what is learned"))
+    demo.add_argument("--folder", help=_("where the demo's project goes"))
+    demo.add_argument("--seed", type=int, default=42, help=_("everything random follows from this number"))
+    demo.add_argument("--optimizer", choices=_options("optimizer"), default="prodigy", help=_("what moves the weights"))
+    _output(demo)
+
+    check = _command(commands, "check", "check:check", _("look at a folder of drawings: sizes, buckets, problems"))
+    _project(check)
+    check.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
+
+    steps = _command(commands, "steps", "steps:steps", _("reckon the steps of a training, and how to reach 300 to 500"))
+    _project(steps)
+
+    train = _command(
+        commands, "train", "train:train", _("train a LoRA on a folder of drawings, or go on with a project")
+    )
+    _project(train)
+    train.add_argument("--detach", action="store_true", help=_("start the training and come back at once"))
+    train.add_argument("--dry-run", action="store_true", help=_("show the whole plan and start nothing"))
+    _output(train)
+
+    listing = _command(commands, "ls", "runs:ls", _("show the projects and their runs"))
+    listing.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
+    attach = _command(commands, "attach", "runs:attach", _("watch a run; leaving it does not stop it"))
+    stop = _command(commands, "stop", "runs:stop", _("save and stop a run; it can go on later"))
+    resume = _command(commands, "resume", "runs:resume", _("go on with a run that was stopped or cut off"))
+    logs = _command(commands, "logs", "runs:logs", _("show what the libraries had to say"))
+    for one in (attach, stop, resume, logs):
+        one.add_argument(
+            "run", nargs="?", default="", help=_("a run's folder, or a project's name; left out, the newest")
+        )
+    for one in (attach, resume):
+        _output(one)
+    resume.add_argument("--detach", action="store_true", help=_("start the training and come back at once"))
+    logs.add_argument("-f", "--follow", action="store_true", help=_("go on showing what comes"))
+
+    draw = _command(commands, "draw", "draw:draw", _("make pictures with a LoRA, beside those of the base alone"))
+    draw.add_argument("lora", help=_("a LoRA file, or a project's name for its newest"))
+    draw.add_argument("prompts", nargs="+", help=_("what to draw; the activation word is put in front"))
+    draw.add_argument("--base", help=_("another base than the LoRA's own"))
+    draw.add_argument("--seeds", type=int, default=2, help=_("how many pictures of each prompt"))
+    draw.add_argument("--strength", type=float, default=1.0, help=_("how much of the LoRA"))
+    draw.add_argument("--steps", type=int, default=25, help=_("how many steps a picture takes to draw"))
+    draw.add_argument("--guidance", type=float, default=5.0, help=_("how closely the prompt is followed"))
+    draw.add_argument("--out", help=_("where the pictures go"))
+    _output(draw)
+    return root
+
+
+def plan_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The choices of a plan that were given as flags."""
+    return {
+        choice.name: getattr(options, choice.name)
+        for choice in choices(Plan)
+        if getattr(options, choice.name, None) is not None
+    }
+
+
+def _command(commands: Any, name: str, where: str, words: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=words, description=words[:1].upper() + words[1:] + "."
+    )
+    made.set_defaults(command=f"tui.headless.{where}")
+    return made
+
+
+def _project(command: argparse.ArgumentParser) -> None:
+    command.add_argument("target", help=_("a folder of drawings, a project's folder, or a project's name"))
+    command.add_argument("--name", help=_("the name of a new project; left out, the folder's"))
+    command.add_argument("--word", help=_("the activation word that calls the LoRA"))
+    command.add_argument("--kind", choices=("style", "character"), help=_("what the drawings teach"))
+    command.add_argument("--base", help=_("the base to train on: a name, or the folder of one"))
+    command.add_argument("--nested", action="store_const", const=True, help=_("count drawings in folders below too"))
+    plan = command.add_argument_group(_("the plan"))
+    for choice in choices(Plan):
+        _flag(plan, choice)
+
+
+def _flag(group: Any, choice: Choice) -> None:
+    """One choice of the plan, as it is declared there."""
+    default = "" if choice.default in (None, ()) else " " + _("(default {value})").format(value=choice.default)
+    options: dict[str, Any] = {
+        "dest": choice.name,
+        "default": None,
+        "help": (_(choice.help) + default).replace("%", "%%"),
+    }
+    match choice.kind:
+        case "one of":
+            options["choices"] = choice.options
+        case "list":
+            options |= {"action": "append", "metavar": _("TEXT")}
+        case "pair":
+            options |= {"nargs": 2, "type": float, "metavar": ("A", "B")}
+        case kind if kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        case kind:
+            options |= {"type": kind, "metavar": "N"}
+    group.add_argument("--" + choice.name.replace("_", "-"), **options)
+
+
+def _options(name: str) -> tuple[str, ...]:
+    return next(choice.options for choice in choices(Plan) if choice.name == name)
+
+
+def _output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help=_("one JSON event a line, for scripts"))
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"boceto {version('boceto')}\n")
+
+
+def _speak() -> None:
+    """Let argparse say its own words in the person's language too."""
+    os.environ["LANGUAGE"] = preferred()
+    gettext.bindtextdomain("boceto", LOCALES)
+    gettext.textdomain("boceto")
