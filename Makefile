@@ -22,14 +22,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 messages: $(READY)  ## gather every sentence for translation, and make the catalogues that are read at run time
-	$(BIN)/pybabel -q extract -F .ci/babel.cfg -k _ -k ngettext:1,2 --no-location --sort-output -o core/locale/boceto.pot .
-	$(BIN)/pybabel -q update -N --no-wrap -i core/locale/boceto.pot -d core/locale -D boceto
-	$(BIN)/pybabel -q compile -d core/locale -D boceto
+	$(BIN)/python .ci/messages.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
-mini: $(READY)  ## make the base in the box anew from open emoji art: about 45 minutes on two cores
+mini: $(READY)  ## make the base in the box anew from open emoji art: an hour or two on two cores
 	$(BIN)/pip install -q -c constraints.txt -e ".[mini]"
 	$(BIN)/python -m core.bases.mini.making --out .mini
 

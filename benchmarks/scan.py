@@ -48,20 +48,26 @@ def page(seed: int) -> Image.Image:
 
 def make_drawings(folder: Path, count: int) -> int:
     """Write `count` different drawings, told apart by a mark on one of a few base pages; their size in bytes."""
-    pages = [page(seed) for seed in range(15)]
-    for number in range(count):
-        image = pages[number % len(pages)].copy()
-        x, y = number * 37 % (image.width - 90), number * 91 % (image.height - 90)
-        ImageDraw.Draw(image).ellipse((x, y, x + 80, y + 80), fill=(number % 256, number // 4 % 256, 90))
-        kind = number // len(pages) % 5
-        if kind < 2:
-            image.save(folder / f"{number:05}.jpg", quality=92)
-        elif kind == 2:
-            image.putalpha(image.convert("L").point(lambda value: 0 if value > 250 else 255))
-            image.save(folder / f"{number:05}.png", compress_level=1)
-        else:
-            image.convert("L" if kind == 3 else "RGB").save(folder / f"{number:05}.png", compress_level=6)
-    return sum(path.stat().st_size for path in folder.iterdir())
+    with ThreadPoolExecutor(THREADS) as pool:
+        pages = list(pool.map(page, range(15)))
+        return sum(pool.map(lambda number: make_drawing(folder, pages, number), range(count)))
+
+
+def make_drawing(folder: Path, pages: list[Image.Image], number: int) -> int:
+    image = pages[number % len(pages)].copy()
+    x, y = number * 37 % (image.width - 90), number * 91 % (image.height - 90)
+    ImageDraw.Draw(image).ellipse((x, y, x + 80, y + 80), fill=(number % 256, number // 4 % 256, 90))
+    path = folder / f"{number:05}.png"
+    kind = number // len(pages) % 5
+    if kind < 2:
+        path = path.with_suffix(".jpg")
+        image.save(path, quality=92)
+    elif kind == 2:
+        image.putalpha(image.convert("L").point(lambda value: 0 if value > 250 else 255))
+        image.save(path, compress_level=1)
+    else:
+        image.convert("L" if kind == 3 else "RGB").save(path, compress_level=6)
+    return path.stat().st_size
 
 
 def decode_plainly(path: Path) -> None:

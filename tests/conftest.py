@@ -13,6 +13,8 @@ from core.settings import Plan
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["BOCETO_LANGUAGE"] = "en"
+# Before torch is imported: see core/runs/launch.py.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

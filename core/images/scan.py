@@ -21,6 +21,7 @@ from core.images.drawing import (
     decode,
     flattened,
     foreign_profile,
+    opaque,
     plain,
     profile_name,
     read,
@@ -74,8 +75,9 @@ def inspect(path: Path, name: str) -> Drawing:
     content = read(path)
     image = decode(content)
     simple = plain(image)
-    # Colours and paper are settled on the small picture: the same result for a hundredth of the work.
-    small = flattened(reduced(simple))
+    transparent = see_through(simple)
+    # Colours are settled on the small picture, where it makes no difference, and on few pixels; paper is not.
+    small = reduced(flattened(simple)) if transparent else flattened(reduced(opaque(simple)))
     marks, mirrored = fingerprint(small)
     profile = foreign_profile(simple)
     grey = thumbnail(small)
@@ -89,7 +91,7 @@ def inspect(path: Path, name: str) -> Drawing:
         mirrored=mirrored,
         thumbnail=grey,
         format=image.format or "",
-        transparent=see_through(simple),
+        transparent=transparent,
         jpeg_quality=_jpeg_quality(image),
         animated=bool(image.info["animated"]),
         turned=bool(image.info["turned"]),

@@ -5,6 +5,7 @@ import json
 import os
 import tarfile
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -48,6 +49,15 @@ def pack(work: Path, package: art.Package, files: dict[str, str]) -> None:
             tar.addfile(member, io.BytesIO(content.encode()))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Two threads gain little on so small a model, and wait for each other when the machine has other work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A work folder with the three packages as npm would leave them, of 46 made-up emoji in five styles."""
@@ -64,7 +74,8 @@ def work(tmp_path_factory):
         openmoji[f"black/svg/{one['hexcode']}.svg"] = shape(number, filled=False)
         twemoji[f"{one['hexcode'].lower().replace('-fe0f', '')}.svg"] = shape(number + 2, filled=True)
         fluent |= {f"icons/{style}/{slug}.svg": shape(number + 1, filled=True) for style in ("flat", "modern")}
-        fluent[f"icons/high-contrast/{slug}.svg"] = shape(number, filled=False)
+        if number < len(CONCEPTS):  # as in the real package: no skin tones here
+            fluent[f"icons/high-contrast/{slug}.svg"] = shape(number, filled=False)
     for package, files in ((art.OPENMOJI, openmoji), (art.FLUENT, fluent), (art.TWEMOJI, twemoji)):
         pack(folder, package, files)
     return folder
@@ -90,10 +101,8 @@ def made(work, tmp_path_factory):
 
 
 def test_the_art_is_listed_by_concept_and_style_without_skin_tones_and_flags(found):
-    assert {one.concept for one in found if one.style != "flat"} >= set(CONCEPTS)
-    by_style = {style: sum(one.style == style for one in found) for style in art.STYLES}
-    assert by_style["openmoji"] == by_style["twemoji"] == by_style["outline"] == len(CONCEPTS)
-    assert not [one for one in found if one.group and "flag" in one.concept]
+    for style in art.STYLES:
+        assert sorted(one.concept for one in found if one.style == style) == sorted(CONCEPTS)
 
 
 def test_the_art_is_rasterised_on_white_in_its_colours(work, found):
@@ -127,6 +136,13 @@ def test_without_npm_and_without_the_archives_a_person_is_told_what_to_install(t
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BocetoError, match="npm is not installed"):
         art.fetch(tmp_path / "work")
+
+
+def test_a_half_fetched_archive_is_named(tmp_path):
+    (tmp_path / art.OPENMOJI.archive).write_bytes(b"half")
+    with pytest.raises(BocetoError, match="could not be unpacked"):
+        art.fetch(tmp_path)
+    assert not (tmp_path / "openmoji").exists()
 
 
 def test_the_outline_drawings_have_the_names_and_captions_of_those_in_the_box(found, tmp_path):
@@ -191,8 +207,6 @@ def test_the_timesteps_of_a_step_are_spread_over_the_whole_schedule():
 
 
 def test_a_caption_says_what_where_and_sometimes_nothing():
-    from random import Random
-
     random = Random(5)
     captions = [words.caption(random, "cat", "flat") for _index in range(4000)]
     shares = {text: captions.count(text) / 4000 for text in ("cat, flat", "flat, cat", "cat", "")}
@@ -255,8 +269,6 @@ def test_the_drawer_learns_from_what_the_pipeline_will_ask_it(tokenizers):
     assert torch.allclose(hidden, asked, atol=1e-5)
     assert torch.allclose(pooled, asked_pooled, atol=1e-5)
     assert torch.allclose(said_nothing, empty, atol=1e-5)
-    from random import Random
-
     usual = pipeline._get_add_time_ids((64, 64), (0, 0), (64, 64), torch.float32, pooled.shape[-1])
     times = drawer.times(Random(0), 200)
     assert 0.5 < (times == usual).all(1).float().mean() < 0.7
