@@ -69,7 +69,7 @@ def order(frozen: FrozenPlan, lora: Path, folder: Path) -> Order:
     """The same prompts and seeds with and without the LoRA, with and without the word."""
     plain = tuple(prompt for prompt in PROMPTS for _number in range(SEEDS_PER_PROMPT))
     word = tuple(f"{WORD}, {prompt}" for prompt in plain)
-    side = frozen.plan.resolution or frozen.base.native
+    side = frozen.plan.resolution
     return Order(
         base=frozen.base,
         lora=str(lora),

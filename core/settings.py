@@ -20,14 +20,14 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that shapes a training, as the artist chose it; what is None is settled before the run."""
 
-    repeats: Annotated[int, Meta(ge=1, le=500)] = 10
-    """How many times each drawing is seen in one epoch."""
-    epochs: Annotated[int, Meta(ge=1, le=500)] = 10
-    """How many times the training goes through all repeats."""
+    repeats: Annotated[int, Meta(ge=1, le=500)] | None = None
+    """How many times each drawing is seen in one epoch. Left out: what makes 300 to 500 steps."""
+    epochs: Annotated[int, Meta(ge=1, le=500)] | None = None
+    """How many times the training goes through all repeats. Left out: what makes 300 to 500 steps."""
     batch_size: Annotated[int, Meta(ge=1, le=64)] = 6
     """How many drawings one step looks at together. More is faster and takes more memory."""
 
-    optimizer: OptimizerName = "adamw8bit"
+    optimizer: OptimizerName | None = None
     """What moves the weights: AdamW8bit for many drawings, Prodigy for few, AdamW where neither runs."""
     learning_rate: Annotated[float, Meta(gt=0, le=10)] | None = None
     """How far one step moves the weights. Prodigy finds its own pace and wants 1. Left out: the optimizer's own."""
@@ -113,6 +113,24 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Write into the LoRA file how often each tag was used, so that others know what to ask it for."""
     file_names: bool = False
     """Write the names of the dataset's folder and of the base into the LoRA file too."""
+
+
+class Settled(Plan, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A plan in which nothing is left open that a training needs."""
+
+    repeats: int
+    epochs: int
+    optimizer: OptimizerName
+    learning_rate: float
+    text_encoder_rate: float
+    weight_decay: float
+    betas: tuple[float, float]
+    scheduler: SchedulerName
+    warmup: float
+    alpha: float
+    prior_pictures: int
+    held_out: int
+    resolution: int
 
 
 class Choice(Struct, frozen=True):

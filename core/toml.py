@@ -39,6 +39,17 @@ def load(path: Path, kind: type[Record]) -> Record:
         ) from error
 
 
+def head(path: Path) -> dict[str, Any]:
+    """The values of a file that come before its first table: those of a plan with 10,000 drawings are read at once."""
+    lines = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("["):
+                break
+            lines.append(line)
+    return tomllib.loads("".join(lines))
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)

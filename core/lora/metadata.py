@@ -10,7 +10,7 @@ from importlib.metadata import version
 from core.bases.base import fingerprint
 from core.captions.caption import tags_of
 from core.plan.frozen import FrozenPlan
-from core.settings import Plan
+from core.settings import Settled
 
 _OPTIMIZERS = {
     "adamw8bit": "bitsandbytes.optim.adamw.AdamW8bit",
@@ -40,7 +40,7 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_text_encoder_lr": plan.text_encoder_rate if plan.text_encoders else None,
         "ss_optimizer": _optimizer(plan),
         "ss_lr_scheduler": plan.scheduler,
-        "ss_lr_warmup_steps": round((plan.warmup or 0) * total),
+        "ss_lr_warmup_steps": round(plan.warmup * total),
         "ss_max_grad_norm": plan.max_grad_norm,
         "ss_max_train_steps": total,
         "ss_num_epochs": plan.epochs,
@@ -87,8 +87,8 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
     return {name: str(value) for name, value in said.items() if value != ""}
 
 
-def _optimizer(plan: Plan) -> str:
-    arguments: dict[str, object] = {"weight_decay": plan.weight_decay, "betas": list(plan.betas or ())}
+def _optimizer(plan: Settled) -> str:
+    arguments: dict[str, object] = {"weight_decay": plan.weight_decay, "betas": list(plan.betas)}
     if plan.optimizer == "prodigy":
         arguments |= {
             "d_coef": plan.d_coef,

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from core.language import _
-from core.settings import OptimizerName, Plan, SchedulerName
+from core.settings import OptimizerName, Plan, SchedulerName, Settled
 
 FEW_DRAWINGS = 50
 """Below this the guide's advice is Prodigy: finding a rate by trial costs more than the memory it saves."""
@@ -86,6 +86,8 @@ def recommend(drawings: int) -> Recommendation:
 
 def with_preset(plan: Plan) -> Plan:
     """`plan` with every argument the artist left open taken from the preset of its optimizer."""
+    if plan.optimizer is None:
+        raise ValueError("an optimizer comes before its arguments")
     preset = PRESETS[plan.optimizer]
     prodigy = plan.optimizer == "prodigy"
     learning_rate = plan.learning_rate or preset.learning_rate
@@ -105,12 +107,12 @@ def with_preset(plan: Plan) -> Plan:
     )
 
 
-def rate_factor(plan: Plan, step: int, steps: int) -> float:
+def rate_factor(plan: Settled, step: int, steps: int) -> float:
     """What the learning rate is multiplied by at `step` (counted from 0) of `steps`.
 
     The formulas are those of transformers' schedulers: linear warm-up from zero, then the chosen fall.
     """
-    warmup = round((plan.warmup or 0.0) * steps)
+    warmup = round(plan.warmup * steps)
     if step < warmup:
         return (step + 1) / (warmup + 1)
     progress = (step - warmup) / max(1, steps - warmup)

@@ -12,7 +12,7 @@ from core.captions.caption import is_sentence, shuffled, without_word
 from core.images.buckets import Bucket
 from core.plan.frozen import FrozenDrawing, FrozenPlan
 from core.randomness import key, source
-from core.settings import Plan
+from core.settings import Settled
 
 FIXED_DRAWINGS = 8
 FIXED_TIMESTEPS = (100, 300, 500, 700, 900)
@@ -119,14 +119,14 @@ def schedule(frozen: FrozenPlan) -> Schedule:
                 for member in batch
             )
             beside = source(plan.seed, index, "prior pictures").choices(
-                prior_sights.get(bucket, []), k=(plan.prior_pictures or 0) if bucket in prior_sights else 0
+                prior_sights.get(bucket, []), k=plan.prior_pictures if bucket in prior_sights else 0
             )
             steps.append(Step(index, epoch, bucket, sights + tuple(beside), ends_epoch=place == len(batches) - 1))
     fixed = tuple(_fixed(frozen, texts))
     return Schedule(tuple(steps), tuple(texts.numbers), prior, fixed)
 
 
-def _orders(drawing: FrozenDrawing, plan: Plan) -> list[str]:
+def _orders(drawing: FrozenDrawing, plan: Settled) -> list[str]:
     """The different orders in which this drawing's tags are seen, no more than there are times to see them."""
     if not plan.shuffle_tags or is_sentence(drawing.caption):
         return [drawing.caption]
@@ -137,7 +137,7 @@ def _orders(drawing: FrozenDrawing, plan: Plan) -> list[str]:
     ]
 
 
-def _batches(members: list[int], plan: Plan, place: str) -> Iterator[tuple[int, ...]]:
+def _batches(members: list[int], plan: Settled, place: str) -> Iterator[tuple[int, ...]]:
     """One epoch of one bucket, in batches; the last may be smaller, none is dropped (sd-scripts, `make_buckets`)."""
     shown = members * plan.repeats
     source(plan.seed, place, "order of drawings").shuffle(shown)

@@ -18,7 +18,7 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
     begun = time.monotonic()
     # Here, not above: the job holds the run's lock before the seconds that torch takes to load.
     from core.plan.schedule import schedule
-    from core.runs.events import Chosen, Started
+    from core.runs.events import Chosen, Noted, Started
     from core.training import checkpoint
     from core.training.device import choose
     from core.training.loop import train
@@ -30,6 +30,8 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
     reached = checkpoint.newest(run.checkpoints)
     done = reached.step if reached else 0
     yield Started(pid=os.getpid(), host=socket.gethostname(), device=device.name, total=len(steps.steps), step=done)
+    for problem in frozen.left_out:
+        yield Noted(message=f"{problem.drawing}: {problem.message}")
     for reason in frozen.reasons:
         yield Chosen(field=reason.field, value=reason.value, reason=reason.reason)
     studio = yield from open_studio(frozen, steps, device)

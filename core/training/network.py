@@ -13,7 +13,7 @@ from core.errors import BocetoError
 from core.language import _
 from core.lora import keys
 from core.randomness import key
-from core.settings import Plan
+from core.settings import Settled
 
 ADAPTER = "default"
 Which = Literal[1, 2]
@@ -95,7 +95,7 @@ class Network:
                 layer.scaling[ADAPTER] = scaling
 
 
-def make(plan: Plan, unet: Any, encoders: tuple[Any, Any] | None, place: torch.device) -> Network:
+def make(plan: Settled, unet: Any, encoders: tuple[Any, Any] | None, place: torch.device) -> Network:
     """A new LoRA as the plan wants it: down as in sd-scripts (Kaiming uniform, a = √5), up zero."""
     convolutional = set(keys.unet_targets(unet, convolutions=True)) - set(keys.unet_targets(unet, convolutions=False))
     wanted = {}
@@ -104,12 +104,12 @@ def make(plan: Plan, unet: Any, encoders: tuple[Any, Any] | None, place: torch.d
         if path in convolutional and _kernel(unet.get_submodule(path)) > 1:
             wanted[path] = (plan.conv_rank, plan.conv_alpha or plan.conv_rank)
         else:
-            wanted[path] = (plan.rank, plan.alpha or plan.rank)
+            wanted[path] = (plan.rank, plan.alpha)
     layers = {"unet": _inject(unet, wanted, keys.Layout.of(unet.config))}
     if plan.text_encoders and encoders:
         found: dict[str, LoraLayer] = {}
         for which, encoder in _numbered(encoders):
-            targets = dict.fromkeys(keys.text_encoder_targets(encoder), (plan.rank, plan.alpha or plan.rank))
+            targets = dict.fromkeys(keys.text_encoder_targets(encoder), (plan.rank, plan.alpha))
             found |= _inject(encoder, targets, which)
         layers["text_encoders"] = found
     for name, layer in ((name, layer) for members in layers.values() for name, layer in members.items()):
@@ -190,7 +190,7 @@ def _initialise(layer: LoraLayer, seed: int) -> None:
     up.data.zero_()
 
 
-def _one_rate(layers: dict[str, dict[str, LoraLayer]], plan: Plan) -> dict[str, dict[str, LoraLayer]]:
+def _one_rate(layers: dict[str, dict[str, LoraLayer]], plan: Settled) -> dict[str, dict[str, LoraLayer]]:
     """All in one group when all have one rate."""
     if len(layers) < 2 or plan.text_encoder_rate != plan.learning_rate:
         return layers

@@ -8,14 +8,14 @@ from torch import Tensor
 from core.errors import BocetoError
 from core.language import _
 from core.plan.optimizers import rate_factor
-from core.settings import Plan
+from core.settings import Settled
 from core.training.network import Network
 
 
 class Optimizer:
     """One of AdamW8bit, Prodigy and AdamW, with the plan's arguments and its rate for every step."""
 
-    def __init__(self, plan: Plan, network: Network, steps: int, scaled: bool) -> None:
+    def __init__(self, plan: Settled, network: Network, steps: int, scaled: bool) -> None:
         self.plan, self.network, self.steps = plan, network, steps
         self._inner = _make(plan, network)
         self._rates = [group["lr"] for group in self._inner.param_groups]
@@ -50,8 +50,7 @@ class Optimizer:
             self._scaler.load_state_dict(state["scaler"])
 
 
-def _make(plan: Plan, network: Network) -> Any:
-    assert plan.betas and plan.learning_rate and plan.text_encoder_rate and plan.weight_decay is not None
+def _make(plan: Settled, network: Network) -> Any:
     groups = [
         {
             "params": [group.flat],

@@ -1,5 +1,6 @@
 """What is computed once before the training: captions, drawings and the base's own pictures."""
 
+import hashlib
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,12 @@ def prior_pictures(
 
 
 def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tensor:
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != drawing.digest:
+        raise BocetoError(
+            _("“{name}” is no longer the drawing this run was planned with.").format(name=drawing.name),
+            _("It was changed, moved or removed since, and its latents are no longer in the cache."),
+            _("Put the old file back to go on, or start a new training with the drawings as they are now."),
+        )
     picture = fitted(open_drawing(path, drawing.treatment.background), drawing.placement, drawing.treatment.background)
     pixels = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     if flipped:

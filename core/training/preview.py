@@ -14,7 +14,6 @@ from core.training.studio import Studio
 def preview(studio: Studio, run: Run, step: int) -> Previewed:
     """Draw every preview prompt and keep the pictures in the run's folder."""
     plan, base, device = studio.frozen.plan, studio.frozen.base, studio.device
-    assert plan.resolution
     side = plan.resolution
     with torch.no_grad():
         context, pooled = studio.data.texts([0, *(number for _prompt, number, _seed in studio.previews)])

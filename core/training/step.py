@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.randomness import key
-from core.settings import Plan
+from core.settings import Settled
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:
     return ((strata + torch.rand(count, generator=generator)) / count * of).long().clamp(max=of - 1)
 
 
-def noise(seed: int, step: int | str, shape: tuple[int, ...], plan: Plan | None = None) -> Tensor:
+def noise(seed: int, step: int | str, shape: tuple[int, ...], plan: Settled | None = None) -> Tensor:
     """Gaussian noise; with the plan's offset a shift of each channel, so that dark and bright can be learned."""
     generator = torch.Generator().manual_seed(key(seed, step, "noise"))
     drawn = torch.randn(shape, generator=generator)

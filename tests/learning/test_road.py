@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from core import demo
 from core.bases import find
 from core.errors import Severity
-from core.plan.frozen import freeze, survey
+from core.plan.frozen import freeze
+from core.plan.survey import survey
 from core.project import Place, Project
 from core.runs import events
 from core.runs.events import Evaluated, Event, Finished
@@ -68,9 +69,7 @@ def test_a_folder_with_one_of_everything_broken_still_trains_on_what_is_good(tmp
     project = Project(name="broken", activation_word="houtline", dataset=str(folder), plan=replace(SHORT, epochs=1))
     seen = survey(place, project, find.resolve("mini"))
     usable = {seen.drawings[index].name for index in seen.usable(project)}
-    unusable = {
-        problem.drawing for problem in seen.problems if problem.severity in (Severity.ERROR, Severity.BLOCK)
-    }
+    unusable = {problem.drawing for problem in seen.problems if problem.severity in (Severity.ERROR, Severity.BLOCK)}
     assert len([code for code in expected.values() if code]) >= 25
     assert usable and not usable & unusable
     history = carried_out(Run.create(place.runs, freeze(place, project, seen)))

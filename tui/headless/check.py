@@ -12,7 +12,7 @@ from rich.text import Text
 from core.bases import find
 from core.errors import Problem, Severity
 from core.language import _
-from core.plan.frozen import Survey, survey
+from core.plan.survey import Survey, survey
 from tui.headless.train import project_of
 from tui.headless.words import plain
 

@@ -6,44 +6,37 @@ from collections import Counter
 from rich.console import Console
 from rich.text import Text
 
-from core.bases import find
 from core.language import _
-from core.plan.frozen import settle, survey
+from core.plan.frozen import freeze
 from core.plan.steps import TARGET, count, obstacle, suggestions
 from tui.headless.train import project_of
 
 
 def steps(options: Namespace) -> int:
     """Print the guide's number, the real one, and choices that land in the target."""
-    place, project = project_of(options)
-    base = find.resolve(project.base)
-    seen = survey(place, project, base)
-    usable = seen.usable(project)
-    plan, _reasons = settle(project.plan, project.kind, base, len(usable))
-    buckets = list(Counter(seen.placements[index].bucket for index in usable).values())
-    console = Console()
+    frozen = freeze(*project_of(options))
+    plan = frozen.plan
+    buckets = list(Counter(drawing.placement.bucket for drawing in frozen.trained).values())
     reckoned = count(buckets, plan.repeats, plan.batch_size, plan.epochs)
-    console.print(Text(reckoned.why))
-    console.print(Text(_("Each drawing is seen {seen} times.").format(seen=reckoned.seen)))
+    lines = [reckoned.why, _("Each drawing is seen {seen} times.").format(seen=reckoned.seen)]
     if plan.held_out:
-        console.print(
-            Text(
-                _("{held_out} drawings are held out, so the training itself is a little shorter.").format(
-                    held_out=plan.held_out
-                )
+        lines.append(
+            _("{held_out} of {drawings} drawings are held out, and are not counted.").format(
+                held_out=plan.held_out, drawings=len(frozen.drawings)
             )
         )
-    console.print(
-        Text(
-            _("That is within the guide's {least} to {most} steps.").format(least=TARGET.start, most=TARGET.stop - 1)
-            if reckoned.in_target
-            else _("The guide aims for {least} to {most} steps:").format(least=TARGET.start, most=TARGET.stop - 1)
-        )
-    )
-    if not reckoned.in_target:
-        for one in suggestions(buckets, plan.batch_size, (plan.repeats, plan.epochs)):
-            line = f"  --repeats {one.repeats} --epochs {one.epochs} --batch-size {one.batch_size}   → {one.real}"
-            console.print(Text(line))
-        if why := obstacle(buckets, plan.batch_size):
-            console.print(Text(why))
+    if reckoned.in_target:
+        words = _("That is within the guide's {least} to {most} steps. Others that are:")
+    else:
+        words = _("The guide aims for {least} to {most} steps:")
+    lines.append(words.format(least=TARGET.start, most=TARGET.stop - 1))
+    for one in suggestions(buckets, plan.batch_size, (plan.repeats, plan.epochs)):
+        if one.real != reckoned.real:
+            flags = f"--repeats {one.repeats} --epochs {one.epochs} --batch-size {one.batch_size}"
+            lines.append(_("  {flags}  → {real} steps").format(flags=flags, real=one.real))
+    if why := obstacle(buckets, plan.batch_size):
+        lines.append(why)
+    console = Console()
+    for line in lines:
+        console.print(Text(line))
     return 0
