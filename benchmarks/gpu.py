@@ -4,7 +4,7 @@
 
 The UNet has SDXL's own architecture and random weights, made where they are needed: nothing is downloaded, and the
 arithmetic is the same. Data, network, step and optimizer are those of a real training. `--small` takes a UNet of the
-same build, some hundred times smaller, which a CPU trains in seconds. The last line is JSON.
+same build, some eighty times smaller, which a CPU trains in seconds. The last line is JSON.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from core.errors import BocetoError
 from core.language import _
@@ -304,9 +304,12 @@ def _undecodable(content: bytes, error: Exception) -> Unreadable:
     if brand in (b"avif", b"avis"):
         known = "AVIF"
     if known:
+        # Pillow's own sentence for a beginning it cannot read names an object in memory.
+        nameless = isinstance(error, UnidentifiedImageError)
+        reason = _("its beginning makes no sense") if nameless else str(error)
         return Unreadable(
             "damaged",
-            _("This {format} file is damaged or cut off: {reason}.").format(format=known, reason=error),
+            _("This {format} file is damaged or cut off: {reason}.").format(format=known, reason=reason),
             str(error),
             _("Export the drawing again or copy it again from where it came."),
         )

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from core.errors import BocetoError
@@ -14,6 +15,10 @@ from core.runs.events import Event
 from core.runs.follow import follow
 from core.runs.run import Run
 from tui.headless.words import duration, plain, size
+
+
+WIDE = 110
+"""Columns from which all of a training's figures stand beside its bar."""
 
 
 class View(Protocol):
@@ -67,7 +72,7 @@ def phase_name(name: str) -> str:
         "load": _("loading the base"),
         "captions": _("encoding captions"),
         "drawings": _("encoding drawings"),
-        "prior": _("the base draws its own pictures"),
+        "prior": _("the base's own pictures"),
         "train": _("training"),
         "preview": _("drawing previews"),
         "save": _("saving"),
@@ -170,11 +175,11 @@ class Bars:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[reading]}", markup=False),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[reading]}", markup=False, table_column=Column(no_wrap=True)),
             # Four times a second is enough to read, and little to send over SSH.
             refresh_per_second=4,
             expand=True,
@@ -191,7 +196,7 @@ class Bars:
             case events.Phase(name=name, done=done, total=total):
                 self._move(name, done, total)
             case events.Stepped(step=step):
-                self._move("train", step, self._total, reading=reading(event, self._total).rsplit(" · ", 2)[0])
+                self._move("train", step, self._total, reading=self._reading(event))
             case events.Started(total=total):
                 self._total = total
                 self._say(sentence(event))
@@ -206,6 +211,11 @@ class Bars:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(phase_name(name), total=total or None, reading="")
         self._progress.update(self._tasks[name], completed=done, total=total or None, **fields)
+
+    def _reading(self, event: events.Stepped) -> str:
+        """As much as there is room for beside a bar; the time left has a column of its own."""
+        parts = reading(event, self._total).split(" · ")[:-1]
+        return " · ".join(parts if self._progress.console.width >= WIDE else parts[:1])
 
     def _say(self, line: str) -> None:
         if line:

@@ -110,6 +110,7 @@ def test_folders_below_are_looked_into_only_when_asked_and_said_otherwise(tmp_pa
     sketch(3, 80).save(tmp_path / "inks" / "old.png" / "c.png")
     sketch(4, 80).save(tmp_path / ".thumbnails" / "d.png")
     (tmp_path / "inks" / "back").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "inks" / "again").symlink_to(tmp_path / "inks", target_is_directory=True)
     assert names(scanned(tmp_path, nested=True)) == ["a.png", "inks/b.png", "inks/old.png/c.png"]
     drawing, note = scanned(tmp_path)
     assert drawing.name == "a.png"
