@@ -11,8 +11,10 @@ each, so that whatever else the machine does hits them alike; medians count. The
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace as with_parts
 from itertools import cycle
 from pathlib import Path
@@ -22,9 +24,10 @@ from tempfile import TemporaryDirectory
 import torch
 from msgspec.structs import replace
 from torch.nn import functional
+from transformers.utils.logging import disable_progress_bar
 
 from core import demo
-from core.plan.frozen import freeze
+from core.plan.frozen import FrozenPlan, freeze
 from core.plan.schedule import Step, schedule
 from core.settings import OptimizerName, Plan
 from core.training import loop
@@ -58,7 +61,7 @@ def studios(folder: Path, plan: Plan | None) -> dict[OptimizerName, Studio]:
     return made
 
 
-def opened(frozen) -> Studio:
+def opened(frozen: FrozenPlan) -> Studio:
     opening = open_studio(frozen, schedule(frozen), choose(frozen.plan.precision))
     while True:
         try:
@@ -126,6 +129,7 @@ def compare(made: dict[OptimizerName, Studio], rounds: int, block: int) -> dict[
 
 
 def main() -> None:
+    disable_progress_bar()
     parser = argparse.ArgumentParser(description="Measure training steps on the base in the box.")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--block", type=int, default=4, help="steps of one way before the next has its turn")
@@ -134,7 +138,8 @@ def main() -> None:
     with TemporaryDirectory() as name:
         os.environ["BOCETO_CACHE"] = str(Path(name) / "cache")
         for title, plan in (("plain", PLAIN), ("demo", None)):
-            made = studios(Path(name) / title, plan)
+            with redirect_stdout(sys.stderr):  # what the libraries have to say is not the last line
+                made = studios(Path(name) / title, plan)
             found[title] = compare(made, options.rounds, options.block)
             device = next(iter(made.values())).device.name
             print(f"{title} plan, {found[title]['batch']} pictures a step, {device}, {torch.get_num_threads()} threads")

@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from core.language import LOCALES, LANGUAGES, _
+from core.language import LANGUAGES, LOCALES, _
 from core.settings import Plan, choices
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,6 @@ from core.runs.follow import follow
 from core.runs.run import Run
 from tui.headless.words import duration, plain, size
 
-
 WIDE = 110
 """Columns from which all of a training's figures stand beside its bar."""
 
