@@ -11,7 +11,7 @@ from core.language import _
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, flush: bool = True) -> Iterator[Path]:
     """Give a temporary file in `path`'s folder to write to; flush it and rename it to `path` when all went well."""
     temporary: Path | None = None
     try:
@@ -22,10 +22,12 @@ def replacing(path: Path) -> Iterator[Path]:
         # mkstemp makes the file private; what we write is as readable as its neighbours.
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if flush:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _flush_folder(path.parent)
+        if flush:
+            _flush_folder(path.parent)
     except OSError as error:
         raise BocetoError(
             _("“{path}” could not be written.").format(path=path),

@@ -1,6 +1,7 @@
 """Typed records as TOML, read strictly and with errors that name the place."""
 
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,14 +41,12 @@ def load(path: Path, kind: type[Record]) -> Record:
 
 
 def head(path: Path) -> dict[str, Any]:
-    """The values of a file that come before its first table: those of a plan with 10,000 drawings are read at once."""
-    lines = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("["):
-                break
-            lines.append(line)
-    return tomllib.loads("".join(lines))
+    """The values of a file before its first table, at once even for 10,000 drawings; none when it cannot be read."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return tomllib.loads("".join(takewhile(lambda line: not line.startswith("["), file)))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
 
 
 def _encode(value: Any) -> Any:

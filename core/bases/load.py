@@ -39,9 +39,9 @@ def unet(base: Base, place: torch.device, dtype: torch.dtype) -> Any:
     return loaded.to(place).eval().requires_grad_(False)
 
 
-def scheduler(base: Base) -> Any:
+def scheduler(base: Base, **changes: Any) -> Any:
     """The sampler's scheduler, which also holds the noise schedule the base was made with."""
-    return _load(EulerDiscreteScheduler, base, "scheduler", local_files_only=True)
+    return _load(EulerDiscreteScheduler, base, "scheduler", local_files_only=True, **changes)
 
 
 def _load(kind: Any, base: Base, part: str, **options: Any) -> Any:

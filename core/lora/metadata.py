@@ -21,7 +21,7 @@ _DATASET = "dataset"
 """Stands for the folder's name, which stays at home unless asked for."""
 
 
-def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: int) -> dict[str, str]:
+def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: int, precision: str) -> dict[str, str]:
     """Everything about a LoRA file saved after `step` steps; every value is text, as the format wants it."""
     plan, base = frozen.plan, frozen.base
     images = len(frozen.trained) * plan.repeats
@@ -53,7 +53,7 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_prior_loss_weight": plan.prior_weight,
         "ss_gradient_checkpointing": plan.checkpointing,
         "ss_gradient_accumulation_steps": 1,
-        "ss_mixed_precision": {"fp32": "no"}.get(plan.precision, plan.precision),
+        "ss_mixed_precision": {"fp32": "no"}.get(precision, precision),
         "ss_full_fp16": False,
         "ss_v2": False,
         "ss_clip_skip": None,

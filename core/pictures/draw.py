@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -13,13 +14,14 @@ from core.bases import load
 from core.files import write_bytes
 from core.language import _
 from core.lora import file as lora
-from core.pictures.generate import decode, sample
+from core.pictures.generate import at_once, decode, sample
 from core.pictures.order import Order
 from core.pictures.sheet import contact_sheet, png
 from core.runs.events import Event, Finished, Phase, Started, Stopped
 from core.runs.job import Requests
 from core.training import network as networks
-from core.training.device import choose
+from core.training.cache import groups_of
+from core.training.device import choose, free
 from core.training.encode import chunks_needed, encode, token_ids
 
 
@@ -27,36 +29,51 @@ def draw(order: Order, requests: Requests) -> Iterator[Event]:
     """Make the pictures; ends with Finished, whose path is the contact sheet, or Stopped."""
     base, device = order.base, choose()
     place, dtype = device.place, device.dtype
-    total = len(order.rows) * order.steps
+    total = sum(len(row.prompts) for row in order.rows) * order.steps
     yield Started(pid=os.getpid(), host=socket.gethostname(), device=device.name, total=total)
     yield Phase(name="load")
     tokenizers = load.tokenizers(base)
     encoders, unet = load.text_encoders(base, place, dtype), load.unet(base, place, dtype)
-    network = networks.from_file(lora.read(Path(order.lora)), unet, encoders, place) if order.lora else None
+    tensors = lora.read(Path(order.lora)) if order.lora else {}
+    network = networks.from_file(tensors, unet, encoders, place)
     texts = ["", *(prompt for row in order.rows for prompt in row.prompts)]
     chunks = chunks_needed(tokenizers, texts, 3)
-    done, rows = 0, list[Tensor]()
+    mixed = torch.autocast(place.type, dtype) if device.mixed else nullcontext()
+    encoded = []
     for row in order.rows:
         ids = [token_ids(tokenizer, ["", *row.prompts], chunks).to(place) for tokenizer in tokenizers]
-        with torch.no_grad(), networks.at(network, row.strength):
+        with torch.no_grad(), mixed, network.strength(row.strength):
             context, pooled = encode(encoders, (ids[0], ids[1]))
-            if base.force_zeros_for_empty_prompt:
-                context[0], pooled[0] = 0, 0
-            size = (order.width, order.height)
-            for latents in sample(unet, base, context, pooled, size, order.seeds, order.steps, order.guidance, dtype):
-                if latents is not None:
-                    rows.append(latents)
-                    break
-                done += 1
-                yield Phase(name="pictures", done=done, total=total)
-                if requests.stop:
-                    yield Stopped(step=done, reason=_("as asked"))
-                    return
-    del unet
+        if base.force_zeros_for_empty_prompt:
+            context[0], pooled[0] = 0, 0
+        encoded.append((context, pooled))
+    del encoders
+    size, done, rows = (order.width, order.height), 0, list[Tensor]()
+    for row, (context, pooled) in zip(order.rows, encoded, strict=True):
+        drawn = []
+        for group in groups_of(range(1, len(row.prompts) + 1), at_once(*size)):
+            texts_of = [0, *group]
+            seeds = [order.seeds[number - 1] for number in group]
+            with network.strength(row.strength):
+                for latents in sample(
+                    unet, base, context[texts_of], pooled[texts_of], size, seeds, order.steps, order.guidance, dtype
+                ):
+                    if latents is not None:
+                        drawn.append(latents)
+                        break
+                    done += len(group)
+                    yield Phase(name="pictures", done=done, total=total)
+                    if requests.stop:
+                        yield Stopped(step=done, reason=_("as asked"))
+                        return
+        rows.append(torch.cat(drawn))
+    # The LoRA's layers hold the base's: both have to go before the VAE has room.
+    del unet, network
+    free()
     vae = load.vae(base, place, dtype)
     pictures: list[list[Image.Image]] = []
-    for number, latents in enumerate(rows):
-        pictures.append(decode(vae, latents))
+    for number, found in enumerate(rows):
+        pictures.append(decode(vae, found))
         for column, picture in enumerate(pictures[-1]):
             write_bytes(order.picture(number, column), png(picture))
     sheet = contact_sheet(pictures, [row.label for row in order.rows])

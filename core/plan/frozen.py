@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from core import toml
 from core.bases import find
-from core.bases.base import Base
+from core.bases.base import Base, fingerprint
 from core.errors import BocetoError, Problem
 from core.images.buckets import Placement
 from core.images.drawing import Treatment
@@ -40,6 +40,8 @@ class FrozenPlan(Struct, frozen=True, kw_only=True):
     output: str
     """Folder and stem of the LoRA files."""
     base: Base
+    fingerprint: str
+    """Of the base's files."""
     plan: Settled
     reasons: tuple[Reason, ...] = ()
     left_out: tuple[Problem, ...] = ()
@@ -84,6 +86,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
         dataset=str(where.dataset(project)),
         output=str(_free_stem(where, project.name)),
         base=base,
+        fingerprint=fingerprint(base),
         plan=plan,
         reasons=tuple(reasons),
         left_out=tuple(seen.left_out(project)),
@@ -92,10 +95,9 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
 
 
 def _free_stem(where: Place, name: str) -> Path:
-    """A stem that no LoRA file has and no run that could go on will write, so that nothing is overwritten."""
+    """A stem that no LoRA file has and no run will write, now or when it goes on, so that nothing is overwritten."""
     taken = {path.stem for path in where.output.glob("*.safetensors")}
-    for checkpoint in where.runs.glob("*/checkpoint/*.pt"):
-        taken.add(Path(toml.head(checkpoint.parent.parent / "plan.toml")["output"]).name)
+    taken |= {Path(str(toml.head(plan).get("output", ""))).name for plan in where.runs.glob("*/plan.toml")}
     stem, number = name, 1
     while any(other == stem or other.startswith((f"{stem}-0", f"{stem}-step")) for other in taken):
         number += 1

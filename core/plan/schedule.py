@@ -14,7 +14,7 @@ from core.plan.frozen import FrozenDrawing, FrozenPlan
 from core.randomness import key, source
 from core.settings import Settled
 
-FIXED_DRAWINGS = 8
+FIXED_DRAWINGS = 4
 FIXED_TIMESTEPS = (100, 300, 500, 700, 900)
 """Where the fixed loss is measured: little noise to much, of SDXL's 1000."""
 
@@ -150,7 +150,8 @@ def _prior(frozen: FrozenPlan, texts: _Captions) -> tuple[tuple[PriorPicture, ..
         for drawing in frozen.trained:
             prompt = without_word(drawing.caption, frozen.activation_word)
             bucket = drawing.placement.bucket
-            seed = key(frozen.plan.seed, prompt, "prior picture")
+            # Of the drawing too: where captions are alike, the pictures must not be one and the same.
+            seed = key(frozen.plan.seed, f"{drawing.name}/{prompt}", "prior picture")
             pictures[PriorPicture(prompt, bucket, seed)] = None
     sights: dict[Bucket, list[Sight]] = {}
     for index, picture in enumerate(pictures):

@@ -1,6 +1,7 @@
 """The events of a run: one line each in `events.jsonl`, typed and versioned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -168,8 +169,13 @@ def decode(line: bytes) -> Event:
     return _decoder.decode(line)
 
 
+def decode_lines(lines: Iterable[bytes]) -> Iterator[Event]:
+    """The events of whole lines; one of a kind that a newer version added, or that is damaged, is passed over."""
+    for line in lines:
+        with suppress(msgspec.DecodeError):
+            yield decode(line)
+
+
 def decode_all(content: bytes) -> Iterator[Event]:
     """The events of a whole file; a last line that a crash cut off is left out."""
-    for line in content.splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            yield decode(line)
+    return decode_lines(line for line in content.splitlines(keepends=True) if line.endswith(b"\n"))

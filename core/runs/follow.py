@@ -27,8 +27,7 @@ def follow(run: Run, cancelled: Cancelled | None = None) -> Iterator[Event]:
         offset += len(content)
         lines = (rest + content).split(b"\n")
         rest = lines.pop()
-        for line in lines:
-            last = events.decode(line)
+        for last in events.decode_lines(lines):
             yield last
         if not alive:
             if isinstance(last, events.ENDS):

@@ -120,7 +120,6 @@ def carry_out(folder: Path, work: Callable[[Run, Requests], Iterator[Event]]) ->
 
 
 def _record(run: Run, work: Iterator[Event]) -> int:
-    run.take_requests()  # what was asked of an earlier job is not meant for this one
     recorder = Recorder(run)
     recorder.record(events.Phase(name="load"))
     try:
@@ -133,6 +132,7 @@ def _record(run: Run, work: Iterator[Event]) -> int:
         return EXIT_FAILED
     finally:
         recorder.close()
+        run.take_requests()
 
 
 def _failure(error: Exception, run: Run) -> events.Failed:

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+
+from msgspec.structs import replace
 
 from core.errors import BocetoError
 from core.language import _
@@ -30,6 +33,10 @@ def launch(run: Run, module: str = "core.training.job", environment: Mapping[str
     if run.is_alive():
         with run.held():  # raises with the words for it
             pass
+    # What an earlier job was asked, and its process number, are not this one's.
+    run.take_requests()
+    run.keep_status(replace(run.status(), pid=0))
+    before = len(run.history())
     with run.log_file.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(run.folder)],
@@ -42,7 +49,8 @@ def launch(run: Run, module: str = "core.training.job", environment: Mapping[str
         )
     while not run.is_alive():
         if process.poll() is not None:
-            if process.returncode == 0:
+            # What it said itself, whoever follows the run will read.
+            if process.returncode == 0 or len(run.history()) > before:
                 break
             raise BocetoError(
                 _("The job ended before it had begun (exit status {status}).").format(status=process.returncode),
@@ -56,11 +64,11 @@ def launch(run: Run, module: str = "core.training.job", environment: Mapping[str
 def stop(run: Run, wait: float = 0.0) -> bool:
     """Ask the job to save and stop. Returns whether it has ended within `wait` seconds."""
     run.request("stop")
-    pid = run.status().pid
-    if run.is_alive() and pid:
-        # On another host, or another person's: the request in the run's folder still reaches it.
+    status = run.status()
+    if run.is_alive() and status.pid and status.host == socket.gethostname():
+        # Another person's job: the request in the run's folder still reaches it, as it does on another host.
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGTERM)
+            os.kill(status.pid, signal.SIGTERM)
     until = time.monotonic() + wait
     while run.is_alive():
         if time.monotonic() >= until:

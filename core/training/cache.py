@@ -20,7 +20,7 @@ from core.files import replacing
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raise it when the way something is computed changes."""
 
 
@@ -45,7 +45,8 @@ class Cache:
 
     def put(self, path: Path, tensors: dict[str, Tensor]) -> None:
         """Keep an entry."""
-        with replacing(path) as temporary:
+        # Not flushed: what a power cut spoils of a cache is made again.
+        with replacing(path, flush=False) as temporary:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
 
 

@@ -21,18 +21,28 @@ class Checkpoint:
     step: int
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
+    threads: int
+    """CPU threads that computed it: sums over another number of them differ in their last bits."""
+
+    def is_sound(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(torch.isfinite(weights).all()) for weights in self.weights.values())
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint, whole or not at all, then drop those that are too old."""
     path = folder / f"{checkpoint.step:08d}.pt"
     with replacing(path) as temporary:
-        torch.save(
-            {"step": checkpoint.step, "weights": checkpoint.weights, "optimizer": checkpoint.optimizer}, temporary
-        )
+        torch.save(vars(checkpoint), temporary)
     for old in sorted(folder.glob("*.pt"))[:-KEEP]:
         old.unlink(missing_ok=True)
     return path
+
+
+def tidy(folder: Path) -> None:
+    """Drop what a kill left of a checkpoint in the making."""
+    for half in folder.glob(".*.tmp"):
+        half.unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> Checkpoint | None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.bases.base import Base
 from core.captions.tokens import Tokenizer
 from core.images.buckets import time_ids
 from core.plan.frozen import FrozenPlan
@@ -14,12 +15,16 @@ from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
 from core.training.step import Batch, noise, timesteps
 
+FITS = 0.1
+"""Share of the free GPU memory that encoded captions may take; a thousand captions in ten orders are 3 GB and more."""
+
 
 class Texts:
     """Captions as the UNet reads them: encoded beforehand, or live when the text encoders are trained."""
 
     def __init__(
         self,
+        base: Base,
         entries: Entries,
         captions: Sequence[str],
         tokenizers: tuple[Tokenizer, Tokenizer],
@@ -27,19 +32,38 @@ class Texts:
         place: torch.device,
         encoders: tuple[Any, Any] | None = None,
     ) -> None:
-        self._encoders = encoders
+        self._encoders, self._place = encoders, place
         if encoders:
-            self._ids = tuple(token_ids(tokenizer, captions, chunks).to(place) for tokenizer in tokenizers)
+            first, second = (token_ids(tokenizer, captions, chunks).to(place) for tokenizer in tokenizers)
+            self._ids = (first, second)
+            # Text 0 is the empty one, which some bases know as zeros.
+            self._kept = torch.tensor([bool(text) or not base.force_zeros_for_empty_prompt for text in captions])
         else:
-            self._context = torch.stack([entry["context"] for entry in entries]).to(place)
+            self._context = _where_it_fits(torch.stack([entry["context"] for entry in entries]), place)
             self._pooled = torch.stack([entry["pooled"] for entry in entries]).to(place)
 
     def __call__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Context and pooled of captions by number."""
-        if self._encoders:
-            first, second = (ids[list(numbers)] for ids in self._ids)
-            return encode(self._encoders, (first, second))
-        return self._context[list(numbers)], self._pooled[list(numbers)]
+        index = sent(torch.tensor(numbers), self._place)
+        if self._encoders is None:
+            there = self._context[index.to(self._context.device)]
+            return sent(there, self._place), self._pooled[index]
+        context, pooled = encode(self._encoders, (self._ids[0][index], self._ids[1][index]))
+        kept = sent(self._kept[list(numbers)], self._place)
+        return context * kept.view(-1, 1, 1), pooled * kept.view(-1, 1)
+
+
+def sent(tensor: Tensor, place: torch.device) -> Tensor:
+    """`tensor` on the device, without making anyone wait for it."""
+    if place.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(place, non_blocking=True)
+    return tensor.to(place)
+
+
+def _where_it_fits(tensor: Tensor, place: torch.device) -> Tensor:
+    if place.type == "cuda" and tensor.nbytes > FITS * torch.cuda.mem_get_info(place)[0]:
+        return tensor
+    return tensor.to(place)
 
 
 class Data:
@@ -66,21 +90,18 @@ class Data:
         latents = torch.stack([self._of(sight) for sight in step.sights])
         context, pooled = self._texts([sight.caption for sight in step.sights])
         own = [sight.picture for sight in step.sights if not sight.prior]
-        ids = self._time_ids[own]
-        beside = len(step.sights) - len(own)
-        if beside:
-            # A picture of the base gets the size and crop of a drawing: else the style would hang on those
-            # numbers instead of the activation word.
-            ids = torch.cat([ids, ids[[index % len(own) for index in range(beside)]]])
+        # A picture of the base gets the size and crop of a drawing: else the style would hang on those numbers
+        # instead of the activation word.
+        sizes = [sight.picture if not sight.prior else own[place % len(own)] for place, sight in enumerate(step.sights)]
         weights = [self._plan.prior_weight if sight.prior else 1.0 for sight in step.sights]
         return Batch(
             latents=latents,
             context=context,
             pooled=pooled,
-            time_ids=ids,
-            noise=noise(self._plan.seed, step.index, tuple(latents.shape), self._plan).to(self._place),
-            timesteps=timesteps(self._plan.seed, step.index, len(step.sights), self._range).to(self._place),
-            weights=torch.tensor(weights, device=self._place),
+            time_ids=self._time_ids[sent(torch.tensor(sizes), self._place)],
+            noise=sent(noise(self._plan.seed, step.index, tuple(latents.shape), self._plan), self._place),
+            timesteps=sent(timesteps(self._plan.seed, step.index, len(step.sights), self._range), self._place),
+            weights=sent(torch.tensor(weights), self._place),
         )
 
     def fixed(self, samples: Sequence[FixedSample]) -> Batch:

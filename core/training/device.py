@@ -1,5 +1,6 @@
 """Where the training runs and in which arithmetic, with the reason."""
 
+import gc
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,11 @@ class Device:
         """Whether the loss needs scaling: fp16 has no numbers below 6e-8, and gradients are often smaller."""
         return self.dtype == torch.float16
 
+    @property
+    def precision(self) -> str:
+        """The arithmetic of the base, as the plan calls it."""
+        return next(name for name, dtype in _TYPES.items() if dtype == self.dtype)
+
     def memory_used(self) -> int:
         """Bytes this process holds there."""
         if self.place.type == "cuda":
@@ -37,6 +43,14 @@ class Device:
         import psutil
 
         return int(psutil.Process().memory_info().rss)
+
+
+def free() -> None:
+    """Give back what the last phase held, and forget how much it was."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def choose(precision: Precision = "auto") -> Device:

@@ -4,42 +4,81 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from math import inf
 from pathlib import Path
+from typing import TypeVar
 
-from core.runs.events import Event
+from core.bases.base import fingerprint
+from core.errors import BocetoError
+from core.language import _
+from core.plan.frozen import FrozenPlan
+from core.plan.schedule import schedule
+from core.runs.events import Chosen, Event, Noted, Started, Stopped
 from core.runs.job import Requests, carry_out
 from core.runs.run import Run
+
+T = TypeVar("T")
 
 
 def work(run: Run, requests: Requests) -> Iterator[Event]:
     """Train what the run's frozen plan says, from its newest checkpoint when there is one."""
     begun = time.monotonic()
     # Here, not above: the job holds the run's lock before the seconds that torch takes to load.
-    from core.plan.schedule import schedule
-    from core.runs.events import Chosen, Noted, Started
+    import torch
+
     from core.training import checkpoint
     from core.training.device import choose
     from core.training.loop import train
     from core.training.studio import open_studio
 
     frozen = run.plan()
+    _same_base(frozen)
     device = choose(frozen.plan.precision)
     steps = schedule(frozen)
+    checkpoint.tidy(run.checkpoints)
     reached = checkpoint.newest(run.checkpoints)
     done = reached.step if reached else 0
     yield Started(pid=os.getpid(), host=socket.gethostname(), device=device.name, total=len(steps.steps), step=done)
+    if not reached and any(run.checkpoints.glob("*.pt")):
+        yield Noted(message=_("No checkpoint of this run can be read: it begins anew."))
     for problem in frozen.left_out:
-        yield Noted(message=f"{problem.drawing}: {problem.message}")
+        yield Noted(message=_("Left out: {name}. {why}").format(name=problem.drawing, why=problem.message))
     for reason in frozen.reasons:
         yield Chosen(field=reason.field, value=reason.value, reason=reason.reason)
-    studio = yield from open_studio(frozen, steps, device)
+    if reached and device.place.type == "cpu":
+        torch.set_num_threads(reached.threads)
+    studio = yield from _until_stopped(open_studio(frozen, steps, device), requests)
+    if studio is None:
+        yield Stopped(step=done, reason=_("as asked"))
+        return
     if reached:
         studio.network.restore(reached.weights)
         studio.optimizer.restore(reached.optimizer)
+        reached = None  # Prodigy's is twice as large as the LoRA, and now it is there twice
     budget = frozen.plan.time_budget
     yield from train(studio, run, requests, done, begun + 60 * budget if budget else inf)
+
+
+def _until_stopped(phases: Generator[Event, None, T], requests: Requests) -> Generator[Event, None, T | None]:
+    """The outcome of `phases`, or None when the job is asked to stop before."""
+    while not requests.stop:
+        try:
+            yield next(phases)
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
+    phases.close()
+    return None
+
+
+def _same_base(frozen: FrozenPlan) -> None:
+    if fingerprint(frozen.base) != frozen.fingerprint:
+        raise BocetoError(
+            _("The base {base} is no longer the one this run was planned with.").format(base=frozen.base.name),
+            _("Its files in {path} have changed since.").format(path=frozen.base.path),
+            _("Put the old files back to go on, or start a new training."),
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from core.errors import BocetoError
 from core.language import _
 from core.plan.schedule import Step
 from core.runs.events import Stepped
+from core.training.studio import Studio
 
 EVERY = 0.5
 """Seconds between two events. To fetch a loss is to wait for the device; twice a second costs nothing."""
@@ -22,7 +24,8 @@ _WARM = 3
 class Meter:
     """Collects losses on the device and turns them into events now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
         self._losses: list[Tensor] = []
         self._pictures = 0
         self._seen = 0
@@ -39,44 +42,48 @@ class Meter:
     @property
     def due(self) -> bool:
         """Whether it is time for an event."""
-        return bool(self._losses) and time.monotonic() - self._since >= EVERY
+        return time.monotonic() - self._since >= EVERY
 
-    def event(self, rate: float, memory: int) -> Stepped:
-        """The steps since the last event; there must be one.
+    def events(self) -> Iterator[Stepped]:
+        """The steps since the last event, if there are any.
 
         Raises BocetoError when a loss is not a number: every further step would only spread it.
         """
-        assert self._step is not None
+        if not self._losses or self._step is None:
+            return
         losses = tuple(torch.stack(self._losses).float().tolist())
-        now = time.monotonic()
+        now, rate = time.monotonic(), self._studio.optimizer.rate
         seconds = (now - self._since) / len(losses)
         if self._seen >= _WARM:
             # A mean that forgets, so that the time left follows a machine that becomes slower.
             keep = _MEMORY ** len(losses) if self._pace else 0.0
             self._pace = keep * self._pace + (1 - keep) * seconds
         self._seen += len(losses)
-        event = Stepped(
-            step=self._step.index + 1,
+        done = self._step.index + 1
+        broken = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        if broken is not None:
+            raise came_apart(done - len(losses) + broken + 1, rate)
+        yield Stepped(
+            step=done,
             epoch=self._step.epoch,
             losses=losses,
             rate=rate,
             pictures_per_second=round(self._pictures / max(now - self._since, 1e-9), 3),
             seconds_per_step=round(self._pace or seconds, 4),
-            memory=memory,
+            memory=self._studio.device.memory_used(),
         )
-        broken = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
-        if broken is not None:
-            raise BocetoError(
-                _("The training came apart: the loss of step {step} is not a number.").format(
-                    step=event.step - len(losses) + broken + 1
-                ),
-                _("The learning rate {rate:.2g} is too high, or the arithmetic overflows.").format(rate=rate),
-                _("Lower the learning rate, or choose the precision fp32 or bf16. The last checkpoint is still good."),
-            )
         self._losses, self._pictures = [], 0
-        self._since = now
-        return event
+        self._since = time.monotonic()
 
     def pause(self) -> None:
-        """What follows (saving, previews) is not the training's time."""
+        """What was done since (saving, previews) is not the training's time."""
         self._since = time.monotonic()
+
+
+def came_apart(step: int, rate: float) -> BocetoError:
+    """The end of a training whose numbers are none any more."""
+    return BocetoError(
+        _("The training came apart: the loss of step {step} is not a number.").format(step=step),
+        _("The learning rate {rate:.2g} is too high, or the arithmetic overflows.").format(rate=rate),
+        _("Lower the learning rate, or choose the precision fp32 or bf16. The last checkpoint is still good."),
+    )

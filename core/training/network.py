@@ -1,7 +1,7 @@
 """The LoRA in training: peft's layers, whose weights are views into one flat buffer a group."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -122,21 +122,20 @@ def from_file(
 ) -> Network:
     """The LoRA of a file, inside a base. Raises BocetoError when its names or shapes do not fit this base."""
     layout = keys.Layout.of(unet.config)
-    names = sorted({name.rsplit(".lora_", 1)[0] for name in tensors if ".lora_" in name})
+    names = sorted({name.partition(".")[0] for name in tensors})
     modules: dict[str, tuple[Any, str]] = {
         keys.unet_name(path, layout): (unet, path) for path in keys.unet_targets(unet, convolutions=True)
     }
     for which, encoder in _numbered(encoders):
         for path in keys.text_encoder_targets(encoder):
             modules[keys.text_encoder_name(path, which)] = (encoder, path)
-    unknown = [name for name in names if name not in modules]
+    parts = ("lora_down.weight", "lora_up.weight")
+    unknown = [name for name in names if name not in modules or not all(f"{name}.{part}" in tensors for part in parts)]
     if unknown:
-        raise BocetoError(
-            _("This LoRA does not fit this base."),
-            _("{count} of its {total} layers are not in the base, such as {name}.").format(
+        raise _does_not_fit(
+            _("{count} of its {total} layers are not in the base, or of another kind, such as {name}.").format(
                 count=len(unknown), total=len(names), name=unknown[0]
-            ),
-            _("Take the base it was trained on, or one of the same family."),
+            )
         )
     wanted: dict[int, dict[str, tuple[int, float]]] = {}
     for name in names:
@@ -148,14 +147,22 @@ def from_file(
     for model, where in [(unet, layout), *((encoder, which) for which, encoder in _numbered(encoders))]:
         layers |= _inject(model, wanted.get(id(model), {}), where)
     for name, layer in layers.items():
-        for weight, part in zip(_weights(layer), ("down", "up"), strict=True):
-            weight.data = tensors[f"{name}.lora_{part}.weight"].to(weight.device, torch.float32).reshape(weight.shape)
+        for weight, part in zip(_weights(layer), parts, strict=True):
+            given = tensors[f"{name}.{part}"]
+            if given.numel() != weight.numel():
+                raise _does_not_fit(
+                    _("Its layer {name} is {given}, and the base's is {own}.").format(
+                        name=name, given=list(given.shape), own=list(weight.shape)
+                    )
+                )
+            weight.data = given.to(weight.device, torch.float32).reshape(weight.shape)
     return Network({"file": layers}, place)
 
 
-def at(network: Network | None, strength: float) -> AbstractContextManager[None]:
-    """`network.strength`, for a base that may have none."""
-    return network.strength(strength) if network else nullcontext()
+def _does_not_fit(detail: str) -> BocetoError:
+    return BocetoError(
+        _("This LoRA does not fit this base."), detail, _("Take the base it was trained on, or one of the same family.")
+    )
 
 
 def _inject(model: Any, wanted: Mapping[str, tuple[int, float]], where: keys.Layout | Which) -> dict[str, LoraLayer]:
@@ -175,6 +182,8 @@ def _inject(model: Any, wanted: Mapping[str, tuple[int, float]], where: keys.Lay
     for path in wanted:
         layer = model.get_submodule(path)
         name = keys.unet_name(path, where) if isinstance(where, keys.Layout) else keys.text_encoder_name(path, where)
+        # Autocast brings each input down by itself; raised to the LoRA's fp32 first, it would be copied twice.
+        layer.cast_input_dtype_enabled = False
         for weight in _weights(layer):
             weight.data = weight.data.float()
         found[name] = layer

@@ -22,7 +22,7 @@ class Optimizer:
         self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
 
     def learn(self, loss: Tensor, step: int) -> None:
-        """Move the weights by the gradients of `loss`. Nothing here waits for the device."""
+        """Move the weights by the gradients of `loss`."""
         self.network.zero_grad()
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         for group, rate in zip(self._inner.param_groups, self._rates, strict=True):
@@ -35,8 +35,8 @@ class Optimizer:
 
     @property
     def rate(self) -> float:
-        """The learning rate as the weights feel it: Prodigy's is d × lr."""
-        group = self._inner.param_groups[-1]
+        """The learning rate as the UNet's weights feel it: Prodigy's is d × lr."""
+        group = self._inner.param_groups[0]
         return float(group["lr"]) * float(group.get("d", 1.0))
 
     def state(self) -> dict[str, Any]:

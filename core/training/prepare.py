@@ -16,7 +16,7 @@ from core.errors import BocetoError
 from core.images.buckets import Placement, fitted
 from core.images.drawing import open_drawing
 from core.language import _
-from core.pictures.generate import sampled
+from core.pictures.generate import GUIDANCE, at_once, sample
 from core.plan.frozen import FrozenDrawing
 from core.plan.schedule import PriorPicture
 from core.runs.events import Phase
@@ -24,7 +24,6 @@ from core.training.cache import Cache, groups_of
 from core.training.encode import encode, token_ids
 
 ENCODE_AT_ONCE = 32
-DRAW_AT_ONCE = 12
 PRIOR_STEPS = 25
 
 Entries = list[dict[str, Tensor]]
@@ -41,7 +40,10 @@ def captions(
     """`context` and `pooled` of every text; the encoders are loaded only when one is not in the cache."""
     cache, found = Cache("captions"), {}
     hashes = fingerprint(base, "text_encoders")
-    paths = {text: cache.path(text=text, encoders=hashes, chunks=chunks, dtype=dtype) for text in texts}
+    paths = {
+        text: cache.path(text=text, encoders=hashes, chunks=chunks, dtype=dtype, zeros=_is_zeros(base, text))
+        for text in texts
+    }
     for text, path in paths.items():
         if (entry := cache.get(path)) is not None:
             found[text] = entry
@@ -56,7 +58,7 @@ def captions(
                 context, pooled = encode(encoders, (ids[0], ids[1]))
             for index, text in enumerate(group):
                 entry = {"context": context[index].clone(), "pooled": pooled[index].clone()}
-                if not text and base.force_zeros_for_empty_prompt:
+                if _is_zeros(base, text):
                     entry = {name: torch.zeros_like(tensor) for name, tensor in entry.items()}
                 found[text] = {name: tensor.to(dtype).cpu() for name, tensor in entry.items()}
                 cache.put(paths[text], found[text])
@@ -100,44 +102,49 @@ def prior_pictures(
     place: torch.device,
     dtype: torch.dtype,
 ) -> Generator[Phase, None, Entries]:
-    """`latents` of the base's own pictures: they are never decoded, as the training wants latents anyway."""
-    cache, found = Cache("prior"), {}
-    hashes = {part: fingerprint(base, part) for part in ("unet", "text_encoders")}
-    paths = {
-        picture: cache.path(
-            prompt=picture.prompt,
-            size=(picture.bucket.width, picture.bucket.height),
-            seed=picture.seed,
-            steps=PRIOR_STEPS,
-            dtype=dtype,
-            base=hashes,
-        )
-        for picture in wanted
-    }
-    for picture, path in paths.items():
-        if (entry := cache.get(path)) is not None:
-            found[picture] = entry
-    yield Phase(name="prior", done=len(found), total=len(wanted))
-    missing = [picture for picture in wanted if picture not in found]
-    for bucket in dict.fromkeys(picture.bucket for picture in missing):
-        for group in groups_of((picture for picture in missing if picture.bucket == bucket), DRAW_AT_ONCE):
+    """`latents` of the base's own pictures: they are never decoded, as the training wants latents anyway.
+
+    They are drawn and kept in groups that follow from `wanted` alone, as the last bits of a picture depend on which
+    others are computed beside it, and a run that goes on must find the same.
+    """
+    cache, found = Cache("prior"), dict[PriorPicture, Tensor]()
+    total = len(wanted) * PRIOR_STEPS
+    yield Phase(name="prior", done=0, total=total)
+    for bucket in dict.fromkeys(picture.bucket for picture in wanted):
+        size = (bucket.width, bucket.height)
+        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size)):
             texts = ["", *(picture.prompt for picture in group)]
             context, pooled = (torch.stack([prompts[text][part] for text in texts]) for part in ("context", "pooled"))
-            latents = sampled(
-                unet,
-                base,
-                context.to(place),
-                pooled.to(place),
-                (bucket.width, bucket.height),
-                [picture.seed for picture in group],
+            path = cache.path(
+                pictures=[(picture.prompt, picture.seed) for picture in group],
+                size=size,
                 steps=PRIOR_STEPS,
+                guidance=GUIDANCE,
+                context=tuple(context.shape),
                 dtype=dtype,
+                base=fingerprint(base),
             )
-            for picture, latent in zip(group, latents.cpu(), strict=True):
-                found[picture] = {"latents": latent.clone()}
-                cache.put(paths[picture], found[picture])
-            yield Phase(name="prior", done=len(found), total=len(wanted))
-    return [found[picture] for picture in wanted]
+            entry = cache.get(path)
+            if entry is None:
+                seeds = [picture.seed for picture in group]
+                drawing = sample(
+                    unet, base, context.to(place), pooled.to(place), size, seeds, PRIOR_STEPS, GUIDANCE, dtype
+                )
+                for step, latents in enumerate(drawing):
+                    yield Phase(name="prior", done=len(found) * PRIOR_STEPS + step * len(group), total=total)
+                    if latents is not None:
+                        # Out of inference mode, so that the training may use them.
+                        entry = {"latents": latents.cpu().clone()}
+                assert entry is not None
+                cache.put(path, entry)
+            found |= zip(group, entry["latents"], strict=True)
+            yield Phase(name="prior", done=len(found) * PRIOR_STEPS, total=total)
+    return [{"latents": found[picture]} for picture in wanted]
+
+
+def _is_zeros(base: Base, text: str) -> bool:
+    """Whether the base knows the empty text as zeros."""
+    return not text and base.force_zeros_for_empty_prompt
 
 
 def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tensor:

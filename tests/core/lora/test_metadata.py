@@ -17,7 +17,7 @@ def frozen(tmp_path: Path) -> FrozenPlan:
 
 
 def said(frozen: FrozenPlan) -> dict[str, str]:
-    return metadata(frozen, step=3, epoch=1, total=6, chunks=1)
+    return metadata(frozen, step=3, epoch=1, total=6, chunks=1, precision="fp32")
 
 
 def test_other_tools_find_what_they_look_for(frozen: FrozenPlan) -> None:

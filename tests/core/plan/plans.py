@@ -65,6 +65,7 @@ def frozen(plan: Settled, drawings: Sequence[FrozenDrawing], word: str = "houtli
         dataset="/nowhere/dataset",
         output="/nowhere/output/paper",
         base=BASE,
+        fingerprint="",
         plan=plan,
         drawings=tuple(drawings),
     )

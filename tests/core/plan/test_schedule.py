@@ -197,9 +197,12 @@ def test_the_bases_own_pictures_never_hear_the_activation_word():
     assert schedule(mixed([6, 5])).prior == ()
 
 
-def test_two_drawings_of_one_caption_and_shape_share_the_bases_picture():
+def test_drawings_of_one_caption_get_different_pictures_of_the_base():
+    """Else a style whose captions are only the word would be held to one single picture."""
     alike = [drawing(number, SHAPES[0], "houtline, cat") for number in range(4)]
-    assert len(schedule(frozen(settled(prior_pictures=1), alike)).prior) == 1
+    prior = schedule(frozen(settled(prior_pictures=1), alike)).prior
+    assert [picture.prompt for picture in prior] == ["cat"] * 4
+    assert len({picture.seed for picture in prior}) == 4
 
 
 def test_epochs_differ_in_their_order():

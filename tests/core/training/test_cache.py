@@ -252,19 +252,18 @@ def test_everything_that_shapes_the_bases_own_pictures_is_in_their_key(empty, mi
 
 def test_a_run_that_was_killed_among_its_prior_pictures_makes_the_others_as_it_would_have(empty, mini):
     """What is already there must not change how the rest comes out: nothing may follow from when a run was killed."""
-    names = ["cat", "dog", "house", "tree", "boat"]
+    names = ["cat", "dog", "house", "tree"]
     found, _times = texts(mini, ["", *names])
     prompts = dict(zip(["", *names], found, strict=True))
     unet = load.unet(mini, CPU, torch.float32)
-    wanted = [PriorPicture(name, Bucket(64, 64), number) for number, name in enumerate(names)]
+    wanted = [PriorPicture(name, Bucket(32, 32 + 16 * (number % 2)), number) for number, name in enumerate(names)]
 
     def drawn() -> list[torch.Tensor]:
         made = result(prepare.prior_pictures(mini, wanted, prompts, unet, CPU, torch.float32))
         return [entry["latents"] for entry in made]
 
     undisturbed = drawn()
-    for path in entries(empty, "prior")[:3]:
-        path.unlink()
+    entries(empty, "prior")[0].unlink()
     assert all(torch.equal(one, other) for one, other in zip(drawn(), undisturbed, strict=True))
 
 
