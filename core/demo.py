@@ -19,7 +19,7 @@ from core.randomness import key
 from core.settings import OptimizerName, Plan
 
 DRAWINGS = Path(__file__).parent / "bases" / "mini" / "drawings"
-WORD = "houtline"
+NAME, WORD = "demo", "houtline"
 PROMPTS = ("cat", "house", "airplane", "penguin", "sailboat", "umbrella", "guitar", "fish")
 """Things the drawings do not show, so that only the style can have been learned."""
 SEEDS_PER_PROMPT = 2
@@ -30,7 +30,7 @@ BASE_PLAIN, BASE_WORD, LORA_PLAIN, LORA_WORD = range(4)
 def begin(folder: Path, optimizer: OptimizerName, seed: int) -> tuple[Place, Project]:
     """Lay down the demo's project: the drawings with their captions, and a plan of 300 to 500 steps."""
     place = Place(folder)
-    if place.file.exists() and place.load().activation_word != WORD:
+    if place.file.exists() and place.load().name != NAME:
         raise BocetoError(
             _("In “{folder}” there is another project.").format(folder=folder),
             hint=_("Give the demo a folder of its own with --folder."),
@@ -60,7 +60,7 @@ def begin(folder: Path, optimizer: OptimizerName, seed: int) -> tuple[Place, Pro
         preview_every=2,
         held_out=0,
     )
-    project = Project(name="demo", activation_word=WORD, kind="style", base="mini", plan=plan)
+    project = Project(name=NAME, activation_word=WORD, kind="style", base="mini", plan=plan)
     place.save(project)
     return place, project
 

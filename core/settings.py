@@ -46,7 +46,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     restarts: Annotated[int, Meta(ge=1, le=20)] = 3
     """How many cycles the scheduler “cosine_with_restarts” makes."""
     warmup: Annotated[float, Meta(ge=0, le=0.5)] | None = None
-    """The share of the training in which the learning rate rises from zero."""
+    """The share of the training (0 to 0.5) in which the learning rate rises from zero."""
     max_grad_norm: Annotated[float, Meta(ge=0, le=100)] = 1.0
     """The longest step a batch may ask for; 0 for no limit."""
 
@@ -78,7 +78,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tag_orders: Annotated[int, Meta(ge=1, le=200)] = 10
     """In how many different orders each caption is seen; each is encoded once, before the training."""
     caption_dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """The share of times a drawing is seen without its caption."""
+    """The share of times (0 to 1) a drawing is seen without its caption."""
     caption_chunks: Annotated[int, Meta(ge=1, le=3)] = 3
     """How many pieces of 75 tokens a caption may have."""
     flip: bool = False
@@ -89,7 +89,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     resolution: Annotated[int, Meta(ge=32, le=2048)] | None = None
     """The side of the square whose area every drawing is brought to, in pixels. Left out: the base's own."""
     precision: Precision = "auto"
-    """The arithmetic of the base; the LoRA itself is always kept in fp32."""
+    """The arithmetic of the base; the LoRA itself is always trained in fp32."""
     checkpointing: bool = False
     """Compute parts of the step twice to save memory; about a third slower."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 42
@@ -106,7 +106,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     preview_steps: Annotated[int, Meta(ge=1, le=150)] = 25
     """How many steps a preview takes to draw."""
     checkpoint_seconds: Annotated[float, Meta(gt=0)] = 60.0
-    """At most so much work is lost when the machine goes down."""
+    """At most so many seconds of work are lost when the machine goes down."""
     time_budget: Annotated[float, Meta(gt=0)] | None = None
     """Stop after so many minutes and keep what was reached; it can go on later."""
     tag_counts: bool = True

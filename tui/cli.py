@@ -53,8 +53,8 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(metavar=_("COMMAND"), required=True)
 
     demo = _command(commands, "demo", "demo:demo", _("train on the drawings in the box and see what is learned"))
-    demo.add_argument("--folder", help=_("where the demo's project goes"))
-    demo.add_argument("--seed", type=int, default=42, help=_("everything random follows from this number"))
+    demo.add_argument("--folder", metavar=_("FOLDER"), help=_("where the demo's project goes"))
+    demo.add_argument("--seed", metavar="N", type=int, default=42, help=_("everything random follows from this number"))
     demo.add_argument("--optimizer", choices=_options("optimizer"), default="prodigy", help=_("what moves the weights"))
     _output(demo)
 
@@ -81,7 +81,11 @@ def parser() -> argparse.ArgumentParser:
     logs = _command(commands, "logs", "runs:logs", _("show what the libraries had to say"))
     for one in (attach, stop, resume, logs):
         one.add_argument(
-            "run", nargs="?", default="", help=_("a run's folder, or a project's name; left out, the newest")
+            "run",
+            metavar=_("RUN"),
+            nargs="?",
+            default="",
+            help=_("a run's folder, or a project's name; left out, the newest"),
         )
     for one in (attach, resume):
         _output(one)
@@ -89,14 +93,16 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true", help=_("go on showing what comes"))
 
     draw = _command(commands, "draw", "draw:draw", _("make pictures with a LoRA, beside those of the base alone"))
-    draw.add_argument("lora", help=_("a LoRA file, or a project's name for its newest"))
-    draw.add_argument("prompts", nargs="+", help=_("what to draw; the activation word is put in front"))
-    draw.add_argument("--base", help=_("another base than the LoRA's own"))
-    draw.add_argument("--seeds", type=int, default=2, help=_("how many pictures of each prompt"))
-    draw.add_argument("--strength", type=float, default=1.0, help=_("how much of the LoRA"))
-    draw.add_argument("--steps", type=int, default=25, help=_("how many steps a picture takes to draw"))
-    draw.add_argument("--guidance", type=float, default=5.0, help=_("how closely the prompt is followed"))
-    draw.add_argument("--out", help=_("where the pictures go"))
+    draw.add_argument("lora", metavar="LORA", help=_("a LoRA file, or a project's name for its newest"))
+    draw.add_argument(
+        "prompts", metavar=_("PROMPT"), nargs="+", help=_("what to draw; the activation word is put in front")
+    )
+    draw.add_argument("--base", metavar=_("BASE"), help=_("another base than the LoRA's own"))
+    draw.add_argument("--seeds", metavar="N", type=int, default=2, help=_("how many pictures of each prompt"))
+    draw.add_argument("--strength", metavar="N", type=float, default=1.0, help=_("how much of the LoRA"))
+    draw.add_argument("--steps", metavar="N", type=int, default=25, help=_("how many steps a picture takes to draw"))
+    draw.add_argument("--guidance", metavar="N", type=float, default=5.0, help=_("how closely the prompt is followed"))
+    draw.add_argument("--out", metavar=_("FOLDER"), help=_("where the pictures go"))
     _output(draw)
     return root
 
@@ -119,11 +125,15 @@ def _command(commands: Any, name: str, where: str, words: str) -> argparse.Argum
 
 
 def _project(command: argparse.ArgumentParser) -> None:
-    command.add_argument("target", help=_("a folder of drawings, a project's folder, or a project's name"))
-    command.add_argument("--name", help=_("the name of a new project; left out, the folder's"))
-    command.add_argument("--word", help=_("the activation word that calls the LoRA"))
-    command.add_argument("--kind", choices=("style", "character"), help=_("what the drawings teach"))
-    command.add_argument("--base", help=_("the base to train on: a name, or the folder of one"))
+    command.add_argument(
+        "target", metavar=_("DRAWINGS"), help=_("a folder of drawings, a project's folder, or a project's name")
+    )
+    command.add_argument("--name", metavar=_("NAME"), help=_("the name of a new project; left out, the folder's"))
+    command.add_argument("--word", metavar=_("WORD"), help=_("the activation word that calls the LoRA"))
+    command.add_argument(
+        "--kind", choices=("style", "character"), help=_("what the drawings teach: a style or a character")
+    )
+    command.add_argument("--base", metavar=_("BASE"), help=_("the base to train on: a name, or the folder of one"))
     command.add_argument("--nested", action="store_const", const=True, help=_("count drawings in folders below too"))
     plan = command.add_argument_group(_("the plan"))
     for choice in choices(Plan):
@@ -132,7 +142,10 @@ def _project(command: argparse.ArgumentParser) -> None:
 
 def _flag(group: Any, choice: Choice) -> None:
     """One choice of the plan, as it is declared there."""
-    default = "" if choice.default in (None, ()) else " " + _("(default {value})").format(value=choice.default)
+    shown = (
+        {True: _("on"), False: _("off")}.get(choice.default, choice.default) if choice.kind is bool else choice.default
+    )
+    default = "" if choice.default in (None, ()) else " " + _("(default {value})").format(value=shown)
     options: dict[str, Any] = {
         "dest": choice.name,
         "default": None,

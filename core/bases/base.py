@@ -179,5 +179,5 @@ def _not_sdxl(path: Path, detail: str) -> BocetoError:
     return BocetoError(
         _("“{path}” is not an SDXL base that can be trained on.").format(path=path),
         detail,
-        _("Choose an SDXL checkpoint, such as SDXL 1.0, Pony or Animagine XL."),
+        _("Choose an SDXL model, such as SDXL 1.0, Pony or Animagine XL."),
     )

@@ -45,7 +45,7 @@ def resolve(text: str) -> Base:
     raise BocetoError(
         _("There is no base called “{text}” on this disk.").format(text=text),
         _("Here are: {bases}.").format(bases=", ".join(there)),
-        _("Give one of these names, or the folder of an SDXL checkpoint in the layout of diffusers."),
+        _("Give one of these names, or the folder of an SDXL model in the layout of diffusers."),
     )
 
 

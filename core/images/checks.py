@@ -103,7 +103,7 @@ def _blank(drawing: Drawing) -> Problem:
         Severity.BLOCK,
         drawing.name,
         "blank",
-        _("This drawing is one flat colour on white paper: there is nothing to learn from it."),
+        _("Laid on white paper, this drawing is one flat colour: there is nothing to learn from it."),
         remedy,
     )
 

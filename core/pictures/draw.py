@@ -12,7 +12,6 @@ from torch import Tensor
 
 from core.bases import load
 from core.files import write_bytes
-from core.language import _
 from core.lora import file as lora
 from core.pictures.generate import at_once, decode, sample
 from core.pictures.order import Order
@@ -64,7 +63,7 @@ def draw(order: Order, requests: Requests) -> Iterator[Event]:
                     done += len(group)
                     yield Phase(name="pictures", done=done, total=total)
                     if requests.stop:
-                        yield Stopped(step=done, reason=_("as asked"))
+                        yield Stopped(step=done, reason="asked")
                         return
         rows.append(torch.cat(drawn))
     # The LoRA's layers hold the base's: both have to go before the VAE has room.

@@ -62,9 +62,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
     if not usable:
         raise BocetoError(
             _("There is no drawing to train on in “{folder}”.").format(folder=where.dataset(project)),
-            _("{count} files were looked at, and each has a problem.").format(count=len(seen.problems))
-            if seen.problems
-            else "",
+            seen.problems[0].message if seen.problems else "",
             _("Put drawings there (PNG, JPEG, WebP …), or see with `boceto check` what is wrong with each."),
         )
     plan, reasons, held_out = settle(project, base, [seen.placements[index].bucket for index in usable])

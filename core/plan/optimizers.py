@@ -72,15 +72,11 @@ def recommend(drawings: int) -> Recommendation:
     if drawings < FEW_DRAWINGS:
         return Recommendation(
             "prodigy",
-            _("Prodigy: {drawings} drawings are few, and it finds the learning rate by itself.").format(
-                drawings=drawings
-            ),
+            _("{drawings} drawings are few, and Prodigy finds the learning rate by itself").format(drawings=drawings),
         )
     return Recommendation(
         "adamw8bit",
-        _("AdamW8bit: with {drawings} drawings its known rate works, and it takes the least memory.").format(
-            drawings=drawings
-        ),
+        _("with {drawings} drawings its known rate works, and it takes the least memory").format(drawings=drawings),
     )
 
 

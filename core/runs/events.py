@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -118,7 +118,7 @@ class Stopped(_Event, frozen=True, kw_only=True, tag="stopped"):
     """The run ended before its last step, by request or by the time budget; it can go on."""
 
     step: int
-    reason: str
+    reason: Literal["asked", "budget"]
 
 
 class Finished(_Event, frozen=True, kw_only=True, tag="finished"):

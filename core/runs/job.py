@@ -142,9 +142,9 @@ def _failure(error: Exception, run: Run) -> events.Failed:
     said = f"{type(error).__name__}: {error}"
     if "out of memory" in said.lower() or isinstance(error, MemoryError):
         return events.Failed(
-            title=_("The memory is not enough for this training."),
+            title=_("The memory is not enough."),
             detail=said.splitlines()[0],
-            hint=_("Take a smaller batch, a lower rank or a smaller resolution, or switch checkpointing on."),
+            hint=_("Take a smaller batch, a lower rank or a smaller resolution, or switch on --checkpointing."),
             log=log,
         )
     return events.Failed(

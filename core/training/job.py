@@ -50,7 +50,7 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
         torch.set_num_threads(reached.threads)
     studio = yield from _until_stopped(open_studio(frozen, steps, device), requests)
     if studio is None:
-        yield Stopped(step=done, reason=_("as asked"))
+        yield Stopped(step=done, reason="asked")
         return
     if reached:
         studio.network.restore(reached.weights)

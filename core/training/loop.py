@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from core.language import _
 from core.lora import file as lora
 from core.lora.metadata import metadata
 from core.plan.schedule import Step
@@ -42,7 +41,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
             if done > begun:
                 yield from _kept(studio, run, meter, done)
                 yield _save(studio, done, step.epoch, f"-step{done:08d}")
-            yield Stopped(step=done, reason=_("as asked") if requests.stop else _("the time budget is used up"))
+            yield Stopped(step=done, reason="asked" if requests.stop else "budget")
             return
         meter.add(step, _learn(studio, step))
         done = step.index + 1

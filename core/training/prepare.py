@@ -164,7 +164,7 @@ def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tens
     latents: Tensor = (encoded.float() * vae.config.scaling_factor)[0].cpu().clone()
     if not torch.isfinite(latents).all():
         raise BocetoError(
-            _("The VAE gave no numbers for “{name}”.").format(name=drawing.name),
+            _("What the VAE gave for “{name}” is not numbers (NaN).").format(name=drawing.name),
             _("It overflows in half precision; the one that came with SDXL is known for it."),
             _("Set `force_upcast` to true in the base's vae/config.json, or choose the precision fp32."),
         )

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 from rich.table import Table
@@ -63,7 +64,7 @@ def demo(options: Namespace) -> int:
     for line in (
         _("Contact sheet: {path}").format(path=order.sheet),
         _("LoRA: {path}").format(path=last.path),
-        _("Draw more with it: boceto draw {path} “a rocket”").format(path=last.path),
+        _('Draw more with it: boceto draw {path} "a rocket"').format(path=quote(last.path)),
         _("Train on your own drawings: boceto train FOLDER --word YOURWORD"),
     ):
         console.print(Text(line))

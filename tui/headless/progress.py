@@ -47,7 +47,7 @@ def watch(run: Run, json: bool = False) -> Event | None:
             Console(stderr=True).print(
                 Text(
                     _(
-                        "The training goes on without you. Watch it with `boceto attach {run}`, "
+                        "The job goes on without you. Watch it with `boceto attach {run}`, "
                         "end it with `boceto stop {run}`."
                     ).format(run=run.folder)
                 )
@@ -83,7 +83,7 @@ def sentence(event: Event) -> str:
     """An event in a line, or nothing when bars say it better."""
     match event:
         case events.Started(device=device, total=total, step=0):
-            return _("Training on {device}: {total} steps.").format(device=device, total=total)
+            return _("Begun on {device}: {total} steps.").format(device=device, total=total)
         case events.Started(device=device, total=total, step=step):
             return _("Going on at step {step} of {total}, on {device}.").format(step=step, total=total, device=device)
         case events.Chosen(field=field, value=value, reason=reason):
@@ -104,10 +104,10 @@ def sentence(event: Event) -> str:
             return _("Paused at step {step}.").format(step=step)
         case events.Resumed(step=step):
             return _("Going on at step {step}.").format(step=step)
-        case events.Stopped(step=step, reason=reason):
-            return _("Stopped at step {step}, {reason}. It can go on with `boceto resume`.").format(
-                step=step, reason=reason
-            )
+        case events.Stopped(step=step, reason="budget"):
+            return _("Stopped at step {step}: the time is used up. `boceto resume` goes on.").format(step=step)
+        case events.Stopped(step=step):
+            return _("Stopped at step {step}, as asked. `boceto resume` goes on.").format(step=step)
         case events.Finished(path=path):
             return _("Finished: {path}").format(path=path)
         case _:
@@ -147,7 +147,9 @@ class Lines:
             case events.Stepped(step=step):
                 if self._total and step * 10 // self._total != self._tenth:
                     self._tenth = step * 10 // self._total
-                    self._say(f"{step}/{self._total}  {reading(event, self._total)}")
+                    left = duration((self._total - step) * event.seconds_per_step)
+                    figures = [*reading(event), _("{left} left").format(left=left)]
+                    self._say(f"{step}/{self._total}  " + " · ".join(figures))
             case _:
                 self._say(sentence(event))
 
@@ -160,13 +162,14 @@ class Lines:
             sys.stdout.flush()
 
 
-def reading(event: events.Stepped, total: int) -> str:
-    """Loss, pace and time left of a training."""
-    loss = sum(event.losses) / len(event.losses)
-    left = duration((total - event.step) * event.seconds_per_step)
-    return _("loss {loss:.3f} · rate {rate:.1e} · {pace:.1f} drawings/s · {memory} · {left} left").format(
-        loss=loss, rate=event.rate, pace=event.pictures_per_second, memory=size(event.memory), left=left
-    )
+def reading(event: events.Stepped) -> list[str]:
+    """The figures of a training, the most telling first."""
+    return [
+        _("loss {loss:.3f}").format(loss=sum(event.losses) / len(event.losses)),
+        _("rate {rate:.1e}").format(rate=event.rate),
+        _("{pace:.1f} drawings/s").format(pace=event.pictures_per_second),
+        size(event.memory),
+    ]
 
 
 class Bars:
@@ -213,8 +216,8 @@ class Bars:
 
     def _reading(self, event: events.Stepped) -> str:
         """As much as there is room for beside a bar; the time left has a column of its own."""
-        parts = reading(event, self._total).split(" · ")[:-1]
-        return " · ".join(parts if self._progress.console.width >= WIDE else parts[:1])
+        figures = reading(event)
+        return " · ".join(figures if self._progress.console.width >= WIDE else figures[:1])
 
     def _say(self, line: str) -> None:
         if line:

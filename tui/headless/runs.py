@@ -68,6 +68,8 @@ def stop(options: Namespace) -> int:
             _("See with `boceto attach {run}` what it does.").format(run=run.folder),
         )
     status = run.status()
+    if status.phase == "failed":
+        return status_of(watch(run))
     print(  # noqa: T201
         _("Stopped at step {step} of {total}. `boceto resume {run}` goes on.").format(
             step=status.step, total=status.total, run=run.folder

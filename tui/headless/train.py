@@ -14,7 +14,7 @@ from core.plan.frozen import FrozenPlan, freeze
 from core.project import Place, Project, place_of, valid_name
 from core.runs.launch import launch
 from core.runs.run import Run
-from core.settings import Plan
+from core.settings import Plan, choices
 from tui.cli import plan_of
 from tui.headless.progress import status_of, watch
 from tui.headless.words import plain
@@ -61,11 +61,11 @@ def with_flags(plan: Plan, flags: dict[str, Any]) -> Plan:
     try:
         return msgspec.convert({**msgspec.structs.asdict(plan), **flags}, Plan)
     except msgspec.ValidationError as error:
-        what, _separator, where = str(error).partition(" - at `$.")
+        field = str(error).rpartition("`$.")[2].rstrip("`").partition("[")[0]
         raise BocetoError(
-            _("A choice of the plan is not possible: --{flag}.").format(flag=where.rstrip("`").replace("_", "-")),
-            what,
-            _("`boceto train --help` shows every choice with its limits."),
+            _("A choice of the plan is not possible: --{flag}.").format(flag=field.replace("_", "-")),
+            _limits(field, flags.get(field)) or str(error),
+            _("`boceto train --help` shows every choice."),
         ) from error
 
 
@@ -117,6 +117,17 @@ def _new(folder: Path, options: Namespace) -> tuple[Place, Project]:
         return place, known
     dataset = "dataset" if holds.parent == place.folder else str(holds)
     return place, Project(name=valid_name(options.name or folder.name), dataset=dataset)
+
+
+def _limits(field: str, value: object) -> str:
+    choice = next((choice for choice in choices(Plan) if choice.name == field), None)
+    if choice is None or choice.least is None:
+        return ""
+    if choice.most is None:
+        return _("It is {value}, and must be more than {least}.").format(value=value, least=choice.least)
+    return _("It is {value}, and must be from {least} to {most}.").format(
+        value=value, least=choice.least, most=choice.most
+    )
 
 
 def _has_drawings(folder: Path) -> bool:
