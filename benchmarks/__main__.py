@@ -19,6 +19,8 @@ from core import hardware
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""As for every job: threads that wait must sleep, not spin."""
 PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensors numpy pillow".split()
 
 
@@ -33,7 +35,7 @@ def run(arguments: list[str]) -> tuple[dict[str, Any] | None, bool]:
     script, *flags = arguments
     printed = ""
     command = [sys.executable, str(HERE / script), *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT | os.environ) as process:
         assert process.stdout
         for line in process.stdout:
             if line.startswith("{"):

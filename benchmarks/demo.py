@@ -20,6 +20,7 @@ from typing import Any
 
 from core.plan.steps import TARGET
 from core.runs import events
+from core.runs.launch import stop
 from core.runs.run import Run, runs_in
 
 FIRST_SEED = 42
@@ -41,9 +42,14 @@ def run_demo(home: Path, seed: int, optimizer: str) -> tuple[dict[str, Any], dic
         "BOCETO_LANGUAGE": "en",
     }
     began = time.time()
-    done = subprocess.run(
-        [sys.executable, "-m", "tui", *command], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", *command], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+    finally:
+        # A job lives on when whoever watched it is gone, and its folder is about to be.
+        for run in [*runs_in(project / "runs"), *runs_in(project / "pictures")]:
+            stop(run, wait=60)
     ended = time.time()
     training, drawing = runs_in(project / "runs")[0], runs_in(project / "pictures")[0]
     before, learned = phases(training)

@@ -26,8 +26,9 @@ from core.bases.base import Base
 from core.images.buckets import Buckets, place
 from core.images.drawing import Treatment
 from core.plan.frozen import FrozenDrawing, FrozenPlan
-from core.plan.optimizers import with_preset
 from core.plan.schedule import schedule
+from core.plan.settle import settle
+from core.project import Project
 from core.settings import OptimizerName, Plan, Precision
 from core.training import loop, network
 from core.training.data import Data, Texts
@@ -49,7 +50,7 @@ RECKONED = 15.1e12
 OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "adamw8bit")
 DRAWINGS = 12
 WARM = 3
-TOKENS, POOLED, VAE_FACTOR, CHANNELS, TIMESTEPS = 77, 1280, 8, 4, 1000
+TOKENS, POOLED, VAE_FACTOR, TIMESTEPS = 77, 1280, 8, 1000
 ON_CPU = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda *shapes, **_rest: sdpa_flop_count(*shapes[:3]),
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda *shapes, **_rest: (
@@ -83,62 +84,62 @@ def make_unet(device: Device, small: bool) -> Any:
     return unet
 
 
-def plan_of(case: Case, options: argparse.Namespace) -> Plan:
-    steps = WARM + options.steps
-    return with_preset(
-        Plan(
-            # Enough whole batches for every step that is made.
-            repeats=-(-case.batch * steps // DRAWINGS),
-            epochs=1,
-            batch_size=case.batch,
-            optimizer=case.optimizer,
-            rank=options.rank,
-            resolution=options.size,
-            prior_pictures=0,
-            held_out=0,
-        )
-    )
-
-
-def studio_of(plan: Plan, device: Device, unet: Any, lora: Network) -> Studio:
-    """A training of `plan` on latents and captions of noise, ready to begin."""
-    side, width = plan.resolution, unet.config.cross_attention_dim
+def frozen_plan(case: Case, options: argparse.Namespace, unet: Any) -> FrozenPlan:
+    """The plan of a training on this UNet, with enough whole batches for every step that is made."""
+    width = unet.config.cross_attention_dim
     base = Base(
         id="random",
         name="random",
         path=Path(),
-        native=side,
+        native=options.size,
         vae_factor=VAE_FACTOR,
-        multiple=VAE_FACTOR * 4,
-        latent_channels=CHANNELS,
+        multiple=VAE_FACTOR * 2 ** (len(unet.config.block_out_channels) - 1),
+        latent_channels=unet.config.in_channels,
         prediction="epsilon",
         zero_terminal_snr=False,
         force_zeros_for_empty_prompt=True,
         text_widths=(width - POOLED, POOLED),
         pooled_width=POOLED,
     )
-    square = place(side, side, Buckets.of(side, base.multiple))
-    frozen = FrozenPlan(
+    plan = Plan(
+        repeats=-(-case.batch * (WARM + options.steps) // DRAWINGS),
+        epochs=1,
+        batch_size=case.batch,
+        optimizer=case.optimizer,
+        rank=options.rank,
+        prior_pictures=0,
+        held_out=0,
+    )
+    square = place(options.size, options.size, Buckets.of(options.size, base.multiple))
+    settled, _reasons, _held_out = settle(Project(name="benchmark", plan=plan), base, [square.bucket] * DRAWINGS)
+    return FrozenPlan(
         project="benchmark",
         kind="style",
         activation_word="noise",
         dataset="",
         output="",
         base=base,
-        plan=plan,
+        fingerprint="",
+        plan=settled,
         drawings=tuple(
             FrozenDrawing(f"{index}.png", str(index), f"noise, {index}", Treatment(), square)
             for index in range(DRAWINGS)
         ),
     )
+
+
+def studio_of(frozen: FrozenPlan, device: Device, unet: Any, lora: Network) -> Studio:
+    """A training on latents and captions of noise, ready to begin."""
+    base, width = frozen.base, unet.config.cross_attention_dim
+    bucket = frozen.drawings[0].placement.bucket
     steps = schedule(frozen)
-    shape = CHANNELS, square.bucket.height // VAE_FACTOR, square.bucket.width // VAE_FACTOR
+    shape = base.latent_channels, bucket.height // VAE_FACTOR, bucket.width // VAE_FACTOR
     captions = [
         {"context": torch.randn(TOKENS, width, dtype=device.dtype), "pooled": torch.randn(POOLED, dtype=device.dtype)}
         for _caption in steps.captions
     ]
     latents = {(index, False): torch.randn(shape) for index in range(DRAWINGS)}
-    texts = Texts(captions, steps.captions, (None, None), 1, device.place)
+    texts = Texts(base, captions, steps.captions, (None, None), 1, device.place)
     scheduler = EulerDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=TIMESTEPS
     )
@@ -148,7 +149,7 @@ def studio_of(plan: Plan, device: Device, unet: Any, lora: Network) -> Studio:
         device=device,
         unet=unet,
         network=lora,
-        optimizer=Optimizer(plan, lora, len(steps.steps), device.scaled),
+        optimizer=Optimizer(frozen.plan, lora, len(steps.steps), device.scaled),
         data=Data(frozen, latents, [], texts, TIMESTEPS, device.place),
         noising=Noising.of(scheduler, base.prediction, device.place),
         chunks=1,
@@ -186,7 +187,7 @@ def matrix_rate(device: Device) -> float:
 
 def measure(case: Case, options: argparse.Namespace, device: Device, unet: Any, lora: Network) -> dict[str, Any]:
     """Seconds, FLOP and memory of one case."""
-    studio = studio_of(plan_of(case, options), device, unet, lora)
+    studio = studio_of(frozen_plan(case, options, unet), device, unet, lora)
     steps = [step for step in studio.schedule.steps if len(step.sights) == case.batch]
     assert len(steps) >= WARM + options.steps
     cuda = device.place.type == "cuda"
@@ -203,11 +204,12 @@ def measure(case: Case, options: argparse.Namespace, device: Device, unet: Any, 
 
     took = seconds(device, train) / options.steps
     assert torch.isfinite(torch.stack(losses)).all()
+    flop = counter.get_total_flops()
     return {
         "seconds_per_step": round(took, 4),
         "images_per_second": round(case.batch / took, 3),
-        "tflop_per_image": round(counter.get_total_flops() / case.batch / 1e12, 4),
-        "tflop_per_second": round(counter.get_total_flops() / took / 1e12, 3),
+        "tflop_per_image": round(flop / case.batch / 1e12, 4),
+        "tflop_per_second": round(flop / took / 1e12, 4),
         "peak_allocated_gib": round(torch.cuda.max_memory_allocated(device.place) / 2**30, 2) if cuda else None,
         "peak_reserved_gib": round(torch.cuda.max_memory_reserved(device.place) / 2**30, 2) if cuda else None,
         "process_gib": round(psutil.Process().memory_info().rss / 2**30, 2),
@@ -235,12 +237,11 @@ def main() -> None:
     if options.checkpointing:
         unet.enable_gradient_checkpointing()
     cases = [Case(optimizer, batch) for batch in options.batch for optimizer in options.optimizer]
-    lora = network.make(plan_of(cases[0], options), unet, None, device.place)
+    lora = network.make(frozen_plan(cases[0], options, unet).plan, unet, None, device.place)
     parameters = sum(weight.numel() for weight in unet.parameters() if not weight.requires_grad)
     learned = sum(weight.numel() for weight in lora.parameters)
 
-    arithmetic = str(device.dtype).removeprefix("torch.")
-    print(f"{device.name}, {arithmetic}: {rate / 1e12:.2f} TFLOP/s in a large matrix product")
+    print(f"{device.name}, {device.precision}: {rate / 1e12:.2f} TFLOP/s in a large matrix product")
     print(
         f"UNet of {parameters / 1e6:,.1f} M, LoRA of {learned / 1e6:.1f} M parameters at rank {options.rank}, "
         f"{options.size} × {options.size} pixels\n"
@@ -276,7 +277,7 @@ def main() -> None:
             {
                 "benchmark": "gpu",
                 "device": device.name,
-                "precision": arithmetic,
+                "precision": device.precision,
                 "small": options.small,
                 "checkpointing": options.checkpointing,
                 "size": options.size,

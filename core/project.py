@@ -14,8 +14,10 @@ from core.language import _
 from core.settings import Plan
 
 Kind = Literal["style", "character"]
-_FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
-_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)$")
+# Also what no one can see or type: control characters, line ends, turned writing, bytes that are no text. And `~`,
+# which is everybody's home where it stands first.
+_FORBIDDEN = re.compile(r'^~|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|]')
+_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,10 +84,12 @@ class Place(Struct, frozen=True):
 
 def place_of(text: str) -> Place:
     """The project that a person means by a name or a folder."""
-    folder = Path(text).expanduser()
-    if folder.is_dir() or folder.is_absolute() or "/" in text:
-        return Place(folder.absolute())
-    return Place(paths.projects() / text)
+    folder, named = Path(text).expanduser(), Place(paths.projects() / text)
+    here = Place(folder.absolute())
+    if folder.is_absolute() or "/" in text or here.file.is_file():
+        return here
+    # A folder of drawings that bears the project's name may lie where the person stands.
+    return here if folder.is_dir() and not named.file.is_file() else named
 
 
 def places() -> list[Place]:

@@ -179,7 +179,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"boceto {version('boceto')}\n")
+        sys.stdout.write(f"boceto {version('boceto')}\n")
+        parser.exit()
 
 
 def _speak() -> None:

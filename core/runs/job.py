@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -120,6 +121,7 @@ def carry_out(folder: Path, work: Callable[[Run, Requests], Iterator[Event]]) ->
 
 
 def _record(run: Run, work: Iterator[Event]) -> int:
+    run.take_requests()  # what was asked of an earlier job is not meant for this one
     recorder = Recorder(run)
     recorder.record(events.Phase(name="load"))
     try:
@@ -132,7 +134,6 @@ def _record(run: Run, work: Iterator[Event]) -> int:
         return EXIT_FAILED
     finally:
         recorder.close()
-        run.take_requests()
 
 
 def _failure(error: Exception, run: Run) -> events.Failed:
@@ -140,7 +141,8 @@ def _failure(error: Exception, run: Run) -> events.Failed:
     if isinstance(error, BocetoError):
         return events.Failed(title=error.title, detail=error.detail, hint=error.hint, log=log)
     said = f"{type(error).__name__}: {error}"
-    if "out of memory" in said.lower() or isinstance(error, MemoryError):
+    # CUDA says “out of memory”, the CPU's allocator “can't allocate memory”.
+    if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said, re.IGNORECASE):
         return events.Failed(
             title=_("The memory is not enough."),
             detail=said.splitlines()[0],

@@ -9,10 +9,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from msgspec.structs import replace
-
 from core.errors import BocetoError
 from core.language import _
+from core.runs.job import EXIT_REFUSED
 from core.runs.run import Run
 
 _ENVIRONMENT = {
@@ -26,17 +25,13 @@ _ENVIRONMENT = {
 
 
 def launch(run: Run, module: str = "core.training.job", environment: Mapping[str, str] | None = None) -> int:
-    """Start the job of `run` and wait until it holds the run's lock. Returns its process number.
+    """Start the job of `run` and wait until it has taken the run up. Returns its process number.
 
     Raises BocetoError when another job holds the run, or the new one ends before it has begun.
     """
     if run.is_alive():
         with run.held():  # raises with the words for it
             pass
-    # What an earlier job was asked, and its process number, are not this one's.
-    run.take_requests()
-    run.keep_status(replace(run.status(), pid=0))
-    before = len(run.history())
     with run.log_file.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(run.folder)],
@@ -47,11 +42,12 @@ def launch(run: Run, module: str = "core.training.job", environment: Mapping[str
             start_new_session=True,
             env={**_ENVIRONMENT, **os.environ, **(environment or {})},
         )
-    while not run.is_alive():
-        if process.poll() is not None:
-            # What it said itself, whoever follows the run will read.
-            if process.returncode == 0 or len(run.history()) > before:
-                break
+    # Its own number, not only the lock: another job that was started at the same moment may hold that.
+    while run.status().pid != process.pid:
+        if process.poll() is not None and run.status().pid != process.pid:
+            if process.returncode == EXIT_REFUSED:
+                with run.held():  # raises with the words for it
+                    pass
             raise BocetoError(
                 _("The job ended before it had begun (exit status {status}).").format(status=process.returncode),
                 _last_lines(run),

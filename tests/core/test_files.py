@@ -67,7 +67,9 @@ def test_a_kill_in_the_middle_leaves_the_old_file(path):
     assert result.returncode == -signal.SIGKILL
     assert path.read_bytes() == OLD
     # What was begun is hidden, so that no scan of drawings, captions or LoRA files meets it.
-    assert all(other.name.startswith(".") and other.suffix == ".tmp" for other in path.parent.iterdir() if other != path)
+    assert all(
+        other.name.startswith(".") and other.suffix == ".tmp" for other in path.parent.iterdir() if other != path
+    )
     write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
 

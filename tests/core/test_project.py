@@ -13,7 +13,19 @@ from core.settings import Plan
 
 
 @pytest.mark.parametrize(
-    "name", ["outlines", "Años de niñez", "mi señor dibujo 2", "線画", "a-b_c (3)", "été", "x" * 100, "a.b", "50 % más", "👩\u200d🎨"]
+    "name",
+    [
+        "outlines",
+        "Años de niñez",
+        "mi señor dibujo 2",
+        "線画",
+        "a-b_c (3)",
+        "été",
+        "x" * 100,
+        "a.b",
+        "50 % más",
+        "👩\u200d🎨",
+    ],
 )
 def test_names_in_any_language_are_taken_as_they_are(name):
     assert valid_name(name) == name

@@ -63,9 +63,7 @@ def test_every_choice_has_a_sentence_of_help(name):
 
 def test_choices_tell_what_a_form_needs_to_know():
     assert list(CHOICES) == list(Plan.__struct_fields__)
-    assert CHOICES["batch_size"] == Choice(
-        "batch_size", int, 6, CHOICES["batch_size"].help, least=1, most=64
-    )
+    assert CHOICES["batch_size"] == Choice("batch_size", int, 6, CHOICES["batch_size"].help, least=1, most=64)
     assert CHOICES["learning_rate"].kind is float and CHOICES["learning_rate"].default is None
     assert CHOICES["optimizer"].kind == "one of"
     assert CHOICES["optimizer"].options == ("adamw8bit", "prodigy", "adamw")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from core import paths
 from core.errors import BocetoError
 from core.images.drawing import EXTENSIONS
 from core.language import _
@@ -31,7 +32,8 @@ def train(options: Namespace) -> int:
     run = Run.create(place.runs, frozen)
     launch(run)
     if options.detach:
-        print(_("The training runs in {run}. Watch it with `boceto attach {run}`.").format(run=run.folder))  # noqa: T201
+        words = _("The training runs in {run}. Watch it with `boceto attach {run}`.").format(run=run.folder)
+        print(plain(words))  # noqa: T201
         return 0
     return status_of(watch(run, options.json))
 
@@ -103,7 +105,8 @@ def _new(folder: Path, options: Namespace) -> tuple[Place, Project]:
         )
     own = folder / "dataset"
     holds = own if own.is_dir() and not _has_drawings(folder) else folder
-    place = place_of(valid_name(options.name or folder.name))
+    # Not `place_of`: a folder of that name, as the drawings' own, may lie where the person stands.
+    place = Place(paths.projects() / valid_name(options.name or folder.name))
     if own.is_dir() and holds is own and not options.name:
         place = Place(folder)
     if place.file.is_file():
@@ -123,7 +126,7 @@ def _limits(field: str, value: object) -> str:
     choice = next((choice for choice in choices(Plan) if choice.name == field), None)
     if choice is None or choice.least is None:
         return ""
-    if choice.most is None:
+    if choice.most is None or value == choice.least:
         return _("It is {value}, and must be more than {least}.").format(value=value, least=choice.least)
     return _("It is {value}, and must be from {least} to {most}.").format(
         value=value, least=choice.least, most=choice.most

@@ -185,9 +185,7 @@ def stem(small: tuple[Place, Project]) -> str:
     return Path(freeze(*small).output).name
 
 
-@pytest.mark.parametrize(
-    "earlier", ["small.safetensors", "small-000001.safetensors", "small-step00000007.safetensors"]
-)
+@pytest.mark.parametrize("earlier", ["small.safetensors", "small-000001.safetensors", "small-step00000007.safetensors"])
 def test_the_files_of_an_earlier_training_are_never_overwritten(small, earlier):
     place, _project = small
     assert stem(small) == "small"

@@ -108,7 +108,6 @@ def test_the_recommendation_follows_the_guide_and_says_why(drawings):
     recommended = recommend(drawings)
     assert recommended.optimizer == ("prodigy" if drawings < FEW_DRAWINGS else "adamw8bit")
     assert str(drawings) in recommended.reason
-    assert recommended.reason.lower().startswith(recommended.optimizer)
 
 
 @pytest.mark.parametrize("scheduler", OURS_AND_THEIRS)

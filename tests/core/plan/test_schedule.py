@@ -207,7 +207,9 @@ def test_drawings_of_one_caption_get_different_pictures_of_the_base():
 
 def test_epochs_differ_in_their_order():
     laid_out = schedule(mixed([12], repeats=1, epochs=2, batch_size=3))
-    epochs = [[sight.picture for step in laid_out.steps if step.epoch == epoch for sight in step.sights] for epoch in (1, 2)]
+    epochs = [
+        [sight.picture for step in laid_out.steps if step.epoch == epoch for sight in step.sights] for epoch in (1, 2)
+    ]
     assert sorted(epochs[0]) == sorted(epochs[1]) and epochs[0] != epochs[1]
 
 

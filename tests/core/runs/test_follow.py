@@ -146,7 +146,7 @@ def test_a_killed_job_is_an_error_in_words_after_all_it_said(run):
 
 def test_a_stop_in_the_middle_of_the_history_is_not_its_end(run):
     """A run that was stopped and taken up again is followed to the end of the second job."""
-    history = [LOAD, events.Stopped(t=2.0, step=1, reason="as asked"), LOAD, events.Checkpointed(t=4.0, step=2)]
+    history = [LOAD, events.Stopped(t=2.0, step=1, reason="asked"), LOAD, events.Checkpointed(t=4.0, step=2)]
     write(run, *history)
     end = threading.Event()
 
@@ -163,7 +163,7 @@ def test_a_stop_in_the_middle_of_the_history_is_not_its_end(run):
 
 
 def test_a_job_that_was_killed_after_an_earlier_stop_is_not_taken_for_stopped(run):
-    write(run, LOAD, events.Stopped(t=2.0, step=1, reason="as asked"), LOAD)
+    write(run, LOAD, events.Stopped(t=2.0, step=1, reason="asked"), LOAD)
     with pytest.raises(BocetoError, match="gone without a word"):
         list(follow(run))
 

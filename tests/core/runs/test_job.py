@@ -38,7 +38,7 @@ def work(run, requests):
         if requests.take("save"):
             yield Noted(message="saved")
         time.sleep(0.01)
-    yield Stopped(step=4, reason="as asked")
+    yield Stopped(step=4, reason="asked")
 """
 
 
@@ -147,7 +147,7 @@ def test_an_error_before_the_first_event_is_told_too(run, job):
         "MemoryError()",
         'RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB\\nSee documentation")',
         # As torch 2.13 says it for `torch.empty(10**13)`.
-        'RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can\'t allocate memory: '
+        "RuntimeError(\"[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
         'you tried to allocate 40000000000000 bytes. Error code 12 (Cannot allocate memory)")',
     ],
     ids=["python", "gpu", "cpu"],

@@ -23,6 +23,7 @@ class Order(Struct, frozen=True):
     what: str = "something"
 
 
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -199,12 +200,12 @@ def test_a_history_that_a_crash_cut_off_is_read_up_to_there(run):
 def test_the_lock_is_not_inherited_by_what_a_job_starts(run):
     """A child of the job that outlives it must not make the run look alive."""
     with run.held():
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
+        child = subprocess.Popen([sys.executable, "-c", "print(1, flush=True); input()"], **PIPES, close_fds=False)
+        assert child.stdout is not None and child.stdout.readline() == b"1\n"
     try:
-        assert not run.is_alive()
+        assert child.poll() is None and not run.is_alive()
     finally:
-        child.kill()
-        child.wait()
+        child.communicate()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
