@@ -19,8 +19,8 @@ from core import hardware
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""As for every job: threads that wait must sleep, not spin."""
+ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
+"""As for every job (core/runs/launch.py): threads that wait spin a little, then sleep."""
 PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensors numpy pillow".split()
 
 

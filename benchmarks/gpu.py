@@ -194,13 +194,13 @@ def measure(case: Case, options: argparse.Namespace, device: Device, unet: Any, 
     if cuda:
         torch.cuda.reset_peak_memory_stats(device.place)
     with FlopCounterMode(display=False, custom_mapping=ON_CPU) as counter:
-        loop._learn(studio, steps[0])
+        loop.learn(studio, steps[0])
     for step in steps[1:WARM]:
-        loop._learn(studio, step)
+        loop.learn(studio, step)
     losses: list[torch.Tensor] = []
 
     def train() -> None:
-        losses.extend(loop._learn(studio, step).detach() for step in steps[WARM : WARM + options.steps])
+        losses.extend(loop.learn(studio, step).detach() for step in steps[WARM : WARM + options.steps])
 
     took = seconds(device, train) / options.steps
     assert torch.isfinite(torch.stack(losses)).all()

@@ -92,7 +92,7 @@ def bare(studio: Studio, step: Step) -> Callable[[], None]:
 
 def learning(studio: Studio, steps: Iterator[Step]) -> Callable[[], None]:
     """The next step of a training, as the loop makes it."""
-    return lambda: loop._learn(studio, next(steps))
+    return lambda: loop.learn(studio, next(steps))
 
 
 def seconds(work: Callable[[], None], times: int) -> float:

@@ -14,7 +14,7 @@ from core.settings import Plan
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["BOCETO_LANGUAGE"] = "en"
 # Before torch is imported: see core/runs/launch.py.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 @pytest.fixture(scope="session")

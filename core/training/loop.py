@@ -43,7 +43,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
                 yield _save(studio, done, step.epoch, f"-step{done:08d}")
             yield Stopped(step=done, reason="asked" if requests.stop else "budget")
             return
-        meter.add(step, _learn(studio, step))
+        meter.add(step, learn(studio, step))
         done = step.index + 1
         if meter.due or step.ends_epoch:
             yield from meter.events()
@@ -69,7 +69,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     yield Finished(step=done, path=final.path)
 
 
-def _learn(studio: Studio, step: Step) -> torch.Tensor:
+def learn(studio: Studio, step: Step) -> torch.Tensor:
     with studio.mixed():
         found = loss(
             studio.unet,
