@@ -70,6 +70,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
 
 
 def learn(studio: Studio, step: Step) -> torch.Tensor:
+    """Make one step. Returns its loss, still on the device."""
     with studio.mixed():
         found = loss(
             studio.unet,
