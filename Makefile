@@ -28,7 +28,6 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 mini: $(READY)  ## make the base in the box anew from open emoji art: an hour or two on two cores
-	$(BIN)/pip install -q -c constraints.txt -e ".[mini]"
 	$(BIN)/python -m core.bases.mini.making --out .mini
 
 screenshots: $(READY)
@@ -41,5 +40,5 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,mini]"
 	touch $(READY)
