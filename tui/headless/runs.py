@@ -30,7 +30,7 @@ def ls(options: Namespace) -> int:
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
         return 0
     if not rows:
-        print(_("There is no run yet. `boceto train FOLDER` begins one, `boceto demo` shows one."))  # noqa: T201
+        print(_("There is no run yet. `boceto train FOLDER` begins one, `boceto demo` shows one."))
         return 0
     from rich.console import Console
     from rich.table import Table
@@ -59,7 +59,7 @@ def stop(options: Namespace) -> int:
     """Ask a run to save and stop, and wait until it has."""
     run = run_of(options.run)
     if not run.is_alive():
-        print(plain(_("The run {run} is not running.").format(run=run.folder)))  # noqa: T201
+        print(plain(_("The run {run} is not running.").format(run=run.folder)))
         return 0
     if not stop_run(run, wait=PATIENCE):
         raise BocetoError(
@@ -71,7 +71,7 @@ def stop(options: Namespace) -> int:
     if status.phase == "failed":
         return status_of(watch(run))
     words = _("Stopped at step {step} of {total}. `boceto resume {run}` goes on.")
-    print(plain(words.format(step=status.step, total=status.total, run=run.folder)))  # noqa: T201
+    print(plain(words.format(step=status.step, total=status.total, run=run.folder)))
     return 0
 
 
@@ -79,11 +79,11 @@ def resume(options: Namespace) -> int:
     """Go on from the newest checkpoint."""
     run = run_of(options.run)
     if run.status().phase == "finished" and not run.is_alive():
-        print(plain(_("The run {run} is finished: there is nothing left to do.").format(run=run.folder)))  # noqa: T201
+        print(plain(_("The run {run} is finished: there is nothing left to do.").format(run=run.folder)))
         return 0
     launch(run)
     if options.detach:
-        print(plain(_("The training runs in {run}. Watch it with `boceto attach {run}`.").format(run=run.folder)))  # noqa: T201
+        print(plain(_("The training runs in {run}. Watch it with `boceto attach {run}`.").format(run=run.folder)))
         return 0
     return status_of(watch(run, options.json))
 
@@ -92,7 +92,7 @@ def logs(options: Namespace) -> int:
     """Show the log, and go on showing it when asked to."""
     run = run_of(options.run)
     if not run.log_file.exists():
-        print(plain(_("The run {run} has no log yet.").format(run=run.folder)))  # noqa: T201
+        print(plain(_("The run {run} has no log yet.").format(run=run.folder)))
         return 0
     with run.log_file.open("r", encoding="utf-8", errors="replace") as file:
         while True:

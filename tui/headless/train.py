@@ -33,7 +33,7 @@ def train(options: Namespace) -> int:
     launch(run)
     if options.detach:
         words = _("The training runs in {run}. Watch it with `boceto attach {run}`.").format(run=run.folder)
-        print(plain(words))  # noqa: T201
+        print(plain(words))
         return 0
     return status_of(watch(run, options.json))
 
