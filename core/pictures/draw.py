@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ from core.runs.events import Event, Finished, Phase, Started, Stopped
 from core.runs.job import Requests
 from core.training import network as networks
 from core.training.cache import groups_of
-from core.training.device import choose, free
+from core.training.device import autocast, choose, free
 from core.training.encode import chunks_needed, encode, token_ids
 
 
@@ -37,11 +36,10 @@ def draw(order: Order, requests: Requests) -> Iterator[Event]:
     network = networks.from_file(tensors, unet, encoders, place)
     texts = ["", *(prompt for row in order.rows for prompt in row.prompts)]
     chunks = chunks_needed(tokenizers, texts, 3)
-    mixed = torch.autocast(place.type, dtype) if device.mixed else nullcontext()
     encoded = []
     for row in order.rows:
         ids = [token_ids(tokenizer, ["", *row.prompts], chunks).to(place) for tokenizer in tokenizers]
-        with torch.no_grad(), mixed, network.strength(row.strength):
+        with torch.no_grad(), autocast(place, dtype), network.strength(row.strength):
             context, pooled = encode(encoders, (ids[0], ids[1]))
         if base.force_zeros_for_empty_prompt:
             context[0], pooled[0] = 0, 0

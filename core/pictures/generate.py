@@ -1,7 +1,6 @@
 """Making pictures with a base: sampling latents and decoding them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from core.bases import load
 from core.bases.base import Base
+from core.training.device import autocast
 from core.training.step import noise, predict
 
 AREA_AT_ONCE = 4 * 2**20
@@ -52,12 +52,10 @@ def sample(
     time_ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=place)
     contexts = torch.cat([context[:1].expand(len(seeds), -1, -1), context[1:]]).to(dtype)
     pools = torch.cat([pooled[:1].expand(len(seeds), -1), pooled[1:]]).to(dtype)
-    # The LoRA is fp32: beside a base in half precision autocast brings it down.
-    mixed = torch.autocast(place.type, dtype) if dtype != torch.float32 else nullcontext()
     for timestep in scheduler.timesteps:
         doubled = scheduler.scale_model_input(torch.cat([latents, latents]), timestep).to(dtype)
         times = timestep.expand(2 * len(seeds)).to(place)
-        with mixed:
+        with autocast(place, dtype):
             answer = predict(unet, doubled, times, contexts, pools, time_ids.expand(2 * len(seeds), -1)).float()
         without, with_prompt = answer.chunk(2)
         latents = scheduler.step(without + guidance * (with_prompt - without), timestep, latents).prev_sample

@@ -11,6 +11,7 @@ from core.captions.tokens import Tokenizer
 from core.images.buckets import time_ids
 from core.plan.frozen import FrozenPlan
 from core.plan.schedule import FixedSample, Sight, Step
+from core.training.cache import stacked
 from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
 from core.training.step import Batch, noise, timesteps
@@ -39,8 +40,8 @@ class Texts:
             # Text 0 is the empty one, which some bases know as zeros.
             self._kept = torch.tensor([bool(text) or not base.force_zeros_for_empty_prompt for text in captions])
         else:
-            self._context = _where_it_fits(torch.stack([entry["context"] for entry in entries]), place)
-            self._pooled = torch.stack([entry["pooled"] for entry in entries]).to(place)
+            self._context = _where_it_fits(stacked(entries, "context", torch.device("cpu")), place)
+            self._pooled = stacked(entries, "pooled", place)
 
     def __call__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Context and pooled of captions by number."""

@@ -1,11 +1,15 @@
 """Where the training runs and in which arithmetic, with the reason."""
 
 import gc
+import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from core.errors import BocetoError
+from core.hardware import process_memory
 from core.language import _
 from core.settings import Precision
 
@@ -22,11 +26,6 @@ class Device:
     reason: str
 
     @property
-    def mixed(self) -> bool:
-        """Whether the base computes in half precision beside an fp32 LoRA."""
-        return self.dtype != torch.float32
-
-    @property
     def scaled(self) -> bool:
         """Whether the loss needs scaling: fp16 has no numbers below 6e-8, and gradients are often smaller."""
         return self.dtype == torch.float16
@@ -40,9 +39,12 @@ class Device:
         """Bytes this process holds there."""
         if self.place.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.place))
-        import psutil
+        return process_memory(os.getpid()) or 0
 
-        return int(psutil.Process().memory_info().rss)
+
+def autocast(place: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
+    """Half precision for the base's layers beside an fp32 LoRA; nothing where the base itself is fp32."""
+    return torch.autocast(place.type, dtype) if dtype != torch.float32 else nullcontext()
 
 
 def free() -> None:

@@ -20,7 +20,7 @@ from core.pictures.generate import GUIDANCE, at_once, sample
 from core.plan.frozen import FrozenDrawing
 from core.plan.schedule import PriorPicture
 from core.runs.events import Phase
-from core.training.cache import Cache, groups_of
+from core.training.cache import Cache, groups_of, stacked
 from core.training.encode import encode, token_ids
 
 ENCODE_AT_ONCE = 32
@@ -114,7 +114,8 @@ def prior_pictures(
         size = (bucket.width, bucket.height)
         for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size)):
             texts = ["", *(picture.prompt for picture in group)]
-            context, pooled = (torch.stack([prompts[text][part] for text in texts]) for part in ("context", "pooled"))
+            entries = [prompts[text] for text in texts]
+            context, pooled = (stacked(entries, part, place) for part in ("context", "pooled"))
             path = cache.path(
                 pictures=[(picture.prompt, picture.seed) for picture in group],
                 size=size,
@@ -127,9 +128,7 @@ def prior_pictures(
             entry = cache.get(path)
             if entry is None:
                 seeds = [picture.seed for picture in group]
-                drawing = sample(
-                    unet, base, context.to(place), pooled.to(place), size, seeds, PRIOR_STEPS, GUIDANCE, dtype
-                )
+                drawing = sample(unet, base, context, pooled, size, seeds, PRIOR_STEPS, GUIDANCE, dtype)
                 for step, latents in enumerate(drawing):
                     yield Phase(name="prior", done=len(found) * PRIOR_STEPS + step * len(group), total=total)
                     if latents is not None:
@@ -165,8 +164,8 @@ def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tens
     if not torch.isfinite(latents).all():
         raise BocetoError(
             _("What the VAE gave for “{name}” is not numbers (NaN).").format(name=drawing.name),
-            _("It overflows in half precision; the one that came with SDXL is known for it."),
-            _("Set `force_upcast` to true in the base's vae/config.json, or choose the precision fp32."),
+            _("It was computed in fp32, which does not overflow: the weights of the VAE must be damaged."),
+            _("Compare the files of the VAE with their source, or download the base again."),
         )
     return latents
 

@@ -1,7 +1,7 @@
 """Everything a training has in memory, made phase by phase: only what a phase needs is there at one time."""
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from core.runs.events import Chosen, Event, Phase
 from core.training import network as networks
 from core.training import prepare
 from core.training.data import Data, Texts
-from core.training.device import Device, free
+from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
 from core.training.network import Network
 from core.training.optimizer import Optimizer
@@ -49,7 +49,7 @@ class Studio:
 
     def mixed(self) -> AbstractContextManager[Any]:
         """Half precision for the base's layers, where the device has it."""
-        return torch.autocast(self.device.place.type, self.device.dtype) if self.device.mixed else nullcontext()
+        return autocast(self.device.place, self.device.dtype)
 
 
 def open_studio(frozen: FrozenPlan, schedule: Schedule, device: Device) -> Generator[Event, None, Studio]:
