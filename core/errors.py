@@ -41,3 +41,5 @@ class Problem(Struct, frozen=True):
     """Stable name for filters and tests, such as `too-small`."""
     message: str
     remedy: str
+    other: str = ""
+    """The drawing it is a copy of, or shares something with."""

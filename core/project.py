@@ -9,7 +9,8 @@ from msgspec import Struct, field
 
 from core import paths, toml
 from core.errors import BocetoError
-from core.images.drawing import Treatment
+from core.images.formats import EXTENSIONS
+from core.images.treatment import Treatment
 from core.language import _
 from core.settings import Plan
 
@@ -37,6 +38,8 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     treatments: dict[str, Treatment] = field(default_factory=dict)
     """What single drawings need on the way to the trainer; the originals stay as they are."""
     plan: Plan = field(default_factory=Plan)
+    at: str = ""
+    """The screen of the wizard where the artist was."""
 
 
 class Place(Struct, frozen=True):
@@ -58,6 +61,11 @@ class Place(Struct, frozen=True):
     def runs(self) -> Path:
         """One folder a training."""
         return self.folder / "runs"
+
+    @property
+    def reviewed(self) -> Path:
+        """Which captions the artist has read and found right."""
+        return self.folder / "reviewed.json"
 
     @property
     def originals(self) -> Path:
@@ -99,6 +107,43 @@ def places() -> list[Place]:
     return sorted(found, key=lambda place: place.file.stat().st_mtime, reverse=True)
 
 
+def begin(folder: Path, name: str = "") -> tuple[Place, Project]:
+    """The project of the drawings in `folder`: the one there is, or a new one that is not saved yet.
+
+    `folder` may hold the drawings itself or in a folder `dataset`; without a `name` the project is called like it.
+    Raises BocetoError for a folder that is none, and for a name that another project has.
+    """
+    if not folder.is_dir():
+        raise BocetoError(
+            _("There is no folder and no project called “{target}”.").format(target=folder),
+            hint=_("Give the folder your drawings are in. `boceto ls` shows the projects there are."),
+        )
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise BocetoError(
+            _("The path of this folder is not valid text (UTF-8), so that no project could remember it."),
+            hint=_("Rename the folder with plain letters."),
+        ) from error
+    own = folder / "dataset"
+    holds = own if own.is_dir() and not _has_drawings(folder) else folder
+    # Not `place_of`: a folder of that name, as the drawings' own, may lie where the person stands.
+    place = Place(paths.projects() / valid_name(name or folder.name))
+    if holds is own and not name:
+        place = Place(folder)
+    if place.file.is_file():
+        known = place.load()
+        if place.dataset(known).resolve() != holds.resolve():
+            raise BocetoError(
+                _("There is a project “{name}” already, with other drawings.").format(name=known.name),
+                _("Its drawings are in {folder}.").format(folder=place.dataset(known)),
+                _("Give the new project another name (on the command line with --name)."),
+            )
+        return place, known
+    dataset = "dataset" if holds.parent == place.folder else str(holds.absolute())
+    return place, Project(name=valid_name(name or folder.name), dataset=dataset)
+
+
 def valid_name(text: str) -> str:
     """`text` as a project's name that every file system takes. Raises BocetoError with the reason when it cannot be."""
     name = unicodedata.normalize("NFC", text).strip()
@@ -116,3 +161,7 @@ def valid_name(text: str) -> str:
     if reason:
         raise BocetoError(reason, hint=_("Choose another name for the project, such as “my-outlines”."))
     return name
+
+
+def _has_drawings(folder: Path) -> bool:
+    return any(path.suffix.lower() in EXTENSIONS for path in folder.iterdir())

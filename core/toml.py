@@ -41,10 +41,10 @@ def load(path: Path, kind: type[Record]) -> Record:
 
 
 def head(path: Path) -> dict[str, Any]:
-    """The values of a file before its first table, at once even for 10,000 drawings; none when it cannot be read."""
+    """What stands before the first list of tables, at once even for 10,000 drawings; none when it cannot be read."""
     try:
         with path.open(encoding="utf-8") as file:
-            return tomllib.loads("".join(takewhile(lambda line: not line.startswith("["), file)))
+            return tomllib.loads("".join(takewhile(lambda line: not line.startswith("[["), file)))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return {}
 

@@ -9,17 +9,21 @@ from importlib import import_module
 from typing import Any
 
 from core.errors import BocetoError
-from core.language import LOCALES, _, preferred
+from core.language import LANGUAGES, LOCALES, _, preferred
 from core.settings import Choice, Plan, choices
 
+COMMANDS = ("open", "new", "check", "steps", "train", "demo", "ls", "attach", "stop", "resume", "logs", "draw")
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 done, 1 failed, 2 not understood."""
+    given = _language(list(sys.argv[1:] if arguments is None else arguments))
     _speak()
-    options = parser().parse_args(arguments)
+    if not given or given[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        given = ["open", *given]
+    options = parser().parse_args(given)
     try:
         module, function = options.command.split(":")
         return int(getattr(import_module(module), function)(options) or 0)
@@ -34,9 +38,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _language(arguments: list[str]) -> list[str]:
+    """The arguments without `--lang`, which counts before there is any sentence to say."""
+    for place, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == "--":
+            break
+        if name == "--lang":
+            rest = arguments[place + 1 :]
+            language = value if equals else rest[0] if rest else ""
+            if language in LANGUAGES:
+                os.environ["BOCETO_LANGUAGE"] = language
+                return arguments[:place] + (rest if equals else rest[1:])
+            break  # argparse says what is wrong with it
+    return arguments
+
+
 def tell(error: BocetoError) -> None:
     """The one place where the command line says what went wrong."""
-    from tui.headless.words import plain
+    from tui.words import plain
 
     marks = ("✗ ", "  ", "→ ")
     for mark, part in zip(marks, (error.title, error.detail, error.hint), strict=True):
@@ -50,7 +70,12 @@ def parser() -> argparse.ArgumentParser:
         prog="boceto", description=_("From a folder of drawings to a trained SDXL LoRA, in a terminal.")
     )
     root.add_argument("--version", action=_Version, nargs=0, help=_("say which Boceto this is"))
+    root.add_argument("--lang", choices=LANGUAGES, help=_("the language to speak; left out, the terminal's"))
     commands = root.add_subparsers(metavar=_("COMMAND"), required=True)
+
+    _wizard(commands)
+    new = _command(commands, "new", "new:new", _("begin a project for a folder of drawings, and train nothing yet"))
+    _project(new)
 
     demo = _command(commands, "demo", "demo:demo", _("train on the drawings in the box and see what is learned"))
     demo.add_argument("--folder", metavar=_("FOLDER"), help=_("where the demo's project goes"))
@@ -105,6 +130,23 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("--out", metavar=_("FOLDER"), help=_("where the pictures go"))
     _output(draw)
     return root
+
+
+def _wizard(commands: Any) -> None:
+    wizard = _command(commands, "open", "", _("open the wizard, as `boceto` alone and `boceto FOLDER` do"))
+    wizard.set_defaults(command="tui.start:start")
+    wizard.add_argument(
+        "target", metavar=_("FOLDER"), nargs="?", default="", help=_("a folder of drawings, or a project's name")
+    )
+    wizard.add_argument(
+        "--plain", action="store_true", help=_("ask line by line, for screen readers and plain terminals")
+    )
+    wizard.add_argument("--theme", metavar=_("THEME"), help=_("other colours"))
+    wizard.add_argument("--no-color", action="store_true", help=_("no colours at all"))
+    wizard.add_argument("--ascii", action="store_true", help=_("draw with plain characters only"))
+    wizard.add_argument("--no-mouse", action="store_true", help=_("leave the mouse to the terminal"))
+    wizard.add_argument("--images", choices=("auto", "kitty", "sixel", "half", "off"), help=_("how pictures are shown"))
+    wizard.add_argument("--lang", choices=LANGUAGES, help=argparse.SUPPRESS)
 
 
 def plan_of(options: argparse.Namespace) -> dict[str, Any]:

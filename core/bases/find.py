@@ -9,6 +9,9 @@ from core.bases.catalog import CATALOG, entry
 from core.errors import BocetoError
 from core.language import _
 
+FOR_WORK = 512
+"""Pixels a side from which a base's pictures are of use."""
+
 
 def find(extra: Iterable[Path] = ()) -> list[Base]:
     """Every base that can be trained on, each once: the one in the box, those in `extra`, those in the hub's cache.
@@ -27,6 +30,11 @@ def look(extra: Iterable[Path] = ()) -> Iterator[Base | BocetoError]:
                 continue
             seen.add(found.path.resolve())
         yield found
+
+
+def best() -> str:
+    """The id of a base for real work, if there is one on this disk; else of the one in the box."""
+    return next((base.id for base in find() if base.native >= FOR_WORK), CATALOG[0].id)
 
 
 def resolve(text: str) -> Base:

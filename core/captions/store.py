@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -115,13 +115,8 @@ def write(file: CaptionFile, text: str, originals: Path) -> CaptionFile:
     return read(file.drawing)
 
 
-def check(captions: Iterable[CaptionFile], folder: Path) -> list[Problem]:
-    """What is wrong with the files themselves; `folder` is the dataset's."""
-    return [problem for file in captions for problem in _problems(file, folder)]
-
-
-def _problems(file: CaptionFile, folder: Path) -> Iterator[Problem]:
-    drawing = file.drawing.relative_to(folder).as_posix()
+def check(file: CaptionFile, drawing: str) -> Iterator[Problem]:
+    """What is wrong with the file itself; `drawing` is the name that the problems bear."""
     if file.trouble:
         yield Problem(
             Severity.ERROR,

@@ -79,6 +79,11 @@ class Tokenizer:
         """The tokens' numbers, without the two around them."""
         return list(self._encoded(text).ids)
 
+    def place_of(self, text: str, number: int) -> int | None:
+        """The letter at which the token `number` (counted from 0) of a text begins; None when it has fewer."""
+        offsets = self._encoded(text).offsets
+        return int(offsets[number][0]) if number < len(offsets) else None
+
     def chunks(self, text: str, most: int = 3) -> Chunks:
         """The caption in chunks of 77: beginning, up to 75 tokens, end, then padding.
 

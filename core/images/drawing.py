@@ -5,31 +5,15 @@ import warnings
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Struct
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from core.errors import BocetoError
+from core.images.formats import FORMATS
 from core.language import _
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "AVIF", "JPEG2000", "QOI", "PPM")
-"""What Pillow is allowed to open. Left out are those that start programs (EPS) or have no signature (TGA)."""
-# fmt: off
-EXTENSIONS = frozenset({
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff",
-    ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".qoi", ".ppm", ".pgm", ".pbm", ".pnm",
-})
-"""Endings, in lower case, of files that are opened as drawings."""
-UNREADABLE = frozenset({
-    ".psd", ".psb", ".clip", ".lip", ".sut", ".kra", ".krz", ".ora", ".xcf", ".sai", ".sai2", ".mdp",
-    ".procreate", ".afphoto", ".afdesign", ".ai", ".cdr", ".cpt", ".svg", ".svgz", ".eps", ".ps", ".pdf",
-    ".heic", ".heif", ".hif", ".jxl", ".tga", ".ico", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw",
-    ".raf", ".rw2", ".orf",
-})
-"""Endings of files that hold drawings and that we cannot open: said, never passed over."""
-# fmt: on
 MOST_BYTES = 1 << 30
 """A larger file is refused before it is read: no drawing of a size that Pillow opens needs a gigabyte."""
 
@@ -61,17 +45,6 @@ Pixels = bytes
 
 # What Pillow warns about (odd metadata, a size near its limit) is checked here; on stderr it would cross a screen.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-class Treatment(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is done to a drawing on its way into the training; the file itself is never touched."""
-
-    background: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")] = "#ffffff"
-    """The paper under a drawing's transparent parts."""
-    fit: Literal["crop", "pad"] = "crop"
-    """Fill the bucket and cut what stands over, or keep everything and fill up with the background."""
-    excluded: bool | None = None
-    """Left out of the training; False takes it in although a check would leave it out."""
 
 
 class Drawing(Struct, frozen=True):

@@ -100,6 +100,7 @@ def _exact(drawing: Drawing, earlier: Drawing) -> Problem:
         "duplicate",
         _("This is the same file as “{other}”: the drawing would count twice.").format(other=shown(earlier.name)),
         _("Keep one of the two; to show a drawing more often, raise the repeats."),
+        earlier.name,
     )
 
 
@@ -112,6 +113,7 @@ def _alike(drawing: Drawing, earlier: Drawing, rank: int) -> Problem:
             "near-duplicate",
             _("This looks the same as “{other}”: the training would learn that drawing by heart.").format(other=other),
             _("Keep the better of the two, or keep both and say in their captions what differs."),
+            earlier.name,
         )
     if rank == _SIMILAR:
         return Problem(
@@ -120,6 +122,7 @@ def _alike(drawing: Drawing, earlier: Drawing, rank: int) -> Problem:
             "similar",
             _("This looks much like “{other}”.").format(other=other),
             _("Look at both: if they are versions of one drawing, keep the better one."),
+            earlier.name,
         )
     return Problem(
         Severity.NOTE,
@@ -127,6 +130,7 @@ def _alike(drawing: Drawing, earlier: Drawing, rank: int) -> Problem:
         "mirrored",
         _("This looks like the mirror image of “{other}”.").format(other=other),
         _("Keep one of the two: the training mirrors drawings by itself."),
+        earlier.name,
     )
 
 
@@ -143,4 +147,5 @@ def _same_stem(drawings: list[Drawing]) -> Iterator[Problem]:
                     other=shown(earlier.name), caption=shown(stem + ".txt")
                 ),
                 _("Rename one of the two."),
+                earlier.name,
             )

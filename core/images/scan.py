@@ -14,8 +14,6 @@ from PIL import Image, JpegImagePlugin
 
 from core.errors import BocetoError, Problem, Severity
 from core.images.drawing import (
-    EXTENSIONS,
-    UNREADABLE,
     Drawing,
     Unreadable,
     decode,
@@ -29,6 +27,7 @@ from core.images.drawing import (
     unsupported,
 )
 from core.images.fingerprint import fingerprint, reduced, thumbnail
+from core.images.formats import EXTENSIONS, UNREADABLE
 from core.language import _, ngettext
 
 THREADS = min(8, os.cpu_count() or 1)

@@ -9,7 +9,7 @@ from core.bases import find
 from core.bases.base import Base, fingerprint
 from core.errors import BocetoError, Problem
 from core.images.buckets import Placement
-from core.images.drawing import Treatment
+from core.images.treatment import Treatment
 from core.language import _
 from core.plan.settle import Reason, settle
 from core.plan.survey import Survey, caption_of, survey

@@ -17,6 +17,10 @@ FEW_DRAWINGS = 50
 """Below this the guide's advice is Prodigy: finding a rate by trial costs more than the memory it saves."""
 
 
+ARGUMENTS = ("learning_rate", "weight_decay", "betas", "d_coef", "d0", "scheduler", "warmup")
+"""The choices that belong to an optimizer and change with it."""
+
+
 class Preset(Struct, frozen=True):
     """What an optimizer is set to when nobody says otherwise."""
 

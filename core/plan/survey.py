@@ -1,9 +1,12 @@
 """The survey: what a dataset's folder holds, and everything that is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from threading import Event
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.bases.base import Base
 from core.captions import caption as captions
@@ -13,23 +16,53 @@ from core.captions.tokens import Tokenizer, check_tokens
 from core.errors import Problem, Severity
 from core.images.buckets import Buckets, Placement, place
 from core.images.checks import check, check_folder
-from core.images.drawing import Drawing, Treatment
+from core.images.drawing import Drawing
 from core.images.duplicates import duplicates
 from core.images.scan import scan
+from core.images.treatment import Treatment
 from core.project import Place, Project
 
+Problems = tuple[Problem, ...]
 
-class Survey(Struct, frozen=True):
+
+class Survey(Struct, frozen=True, kw_only=True):
     """What a dataset's folder holds: drawings in their buckets, and everything that is wrong."""
 
     drawings: tuple[Drawing, ...]
     placements: tuple[Placement, ...]
+    """One a drawing, as `captions`, `shapes` and `texts`."""
     captions: tuple[store.CaptionFile, ...]
-    problems: tuple[Problem, ...]
+    unreadable: Problems
+    """Files and folders that gave no drawing."""
+    shapes: tuple[Problems, ...]
+    """What is wrong with each drawing on its way into its bucket."""
+    folder: Problems
+    repeats: Problems
+    """Drawings that are there twice."""
+    texts: tuple[Problems, ...]
+    """What is wrong with each drawing's caption."""
+    word: Problems
+    """What speaks against the activation word."""
+
+    @property
+    def problems(self) -> Problems:
+        """Everything that is wrong."""
+        return (
+            *self.unreadable,
+            *chain.from_iterable(self.shapes),
+            *self.folder,
+            *self.repeats,
+            *chain.from_iterable(self.texts),
+            *self.word,
+        )
 
     def usable(self, project: Project) -> list[int]:
         """Indices of the drawings that can be trained: not excluded, not blocked unless the artist said otherwise."""
-        blocked = {problem.drawing for problem in self.problems if problem.severity is Severity.BLOCK}
+        blocked = {
+            problem.drawing
+            for problem in chain(*self.shapes, self.repeats, *self.texts)
+            if problem.severity is Severity.BLOCK
+        }
         allowed = {name for name, treatment in project.treatments.items() if treatment.excluded is False}
         excluded = {name for name, treatment in project.treatments.items() if treatment.excluded}
         return [
@@ -48,31 +81,53 @@ class Survey(Struct, frozen=True):
             if problem.severity in weighty and problem.drawing and problem.drawing not in usable
         ]
 
+    def with_treatments(self, project: Project, base: Base, names: Collection[str]) -> "Survey":
+        """The survey after the treatments of the drawings `names` have changed."""
+        placements, shapes = list(self.placements), list(self.shapes)
+        for index, drawing in enumerate(self.drawings):
+            if drawing.name in names:
+                placements[index], shapes[index] = _shape(drawing, project, base)
+        return replace(self, placements=tuple(placements), shapes=tuple(shapes))
+
+    def with_caption(self, index: int, file: store.CaptionFile, project: Project, base: Base) -> "Survey":
+        """The survey after the caption of one drawing has changed."""
+        changed, texts = list(self.captions), list(self.texts)
+        changed[index], texts[index] = file, _text(self.drawings[index], file, project, tokenizer_of(base))
+        return replace(self, captions=tuple(changed), texts=tuple(texts))
+
+    def with_word(self, project: Project, base: Base) -> "Survey":
+        """The survey after the activation word has changed."""
+        tokenizer = tokenizer_of(base)
+        texts = (
+            _text(drawing, file, project, tokenizer) for drawing, file in zip(self.drawings, self.captions, strict=True)
+        )
+        return replace(self, texts=tuple(texts), word=_word(project, tokenizer, self.captions))
+
 
 def survey(where: Place, project: Project, base: Base, cancelled: Event | None = None) -> Survey:
     """Look at every drawing and caption of a project, as a training on `base` would see them."""
+    found = chain.from_iterable(scan(where.dataset(project), cancelled or Event(), nested=project.nested))
+    return surveyed(where, project, base, list(found))
+
+
+def surveyed(where: Place, project: Project, base: Base, found: Sequence[Drawing | Problem]) -> Survey:
+    """The survey of what a scan found."""
     folder = where.dataset(project)
-    found: list[Drawing] = []
-    problems: list[Problem] = []
-    for batch in scan(folder, cancelled or Event(), nested=project.nested):
-        for item in batch:
-            if isinstance(item, Drawing):
-                found.append(item)
-            else:
-                problems.append(item)
-    native = project.plan.resolution or base.native
-    buckets = Buckets.of(native, base.multiple)
-    placements = []
-    for drawing in found:
-        fit = project.treatments.get(drawing.name, Treatment()).fit
-        placements.append(place(drawing.width, drawing.height, buckets, fit))
-        problems.extend(check(drawing, placements[-1], native))
-    problems.extend(check_folder(found))
-    problems.extend(duplicates(found, mirrored=project.plan.flip))
-    files = [store.read(folder / drawing.name) for drawing in found]
-    problems.extend(store.check(files, folder))
-    problems.extend(_words(project, base, found, files))
-    return Survey(tuple(found), tuple(placements), tuple(files), tuple(problems))
+    drawings = tuple(item for item in found if isinstance(item, Drawing))
+    shapes = [_shape(drawing, project, base) for drawing in drawings]
+    files = tuple(store.read(folder / drawing.name) for drawing in drawings)
+    tokenizer = tokenizer_of(base)
+    return Survey(
+        drawings=drawings,
+        placements=tuple(placement for placement, _problems in shapes),
+        captions=files,
+        unreadable=tuple(item for item in found if isinstance(item, Problem)),
+        shapes=tuple(problems for _placement, problems in shapes),
+        folder=tuple(check_folder(drawings)),
+        repeats=tuple(duplicates(drawings, mirrored=project.plan.flip)),
+        texts=tuple(_text(drawing, file, project, tokenizer) for drawing, file in zip(drawings, files, strict=True)),
+        word=_word(project, tokenizer, files),
+    )
 
 
 def caption_of(file: store.CaptionFile, project: Project) -> str:
@@ -80,12 +135,38 @@ def caption_of(file: store.CaptionFile, project: Project) -> str:
     return captions.with_word(file.training_text, project.activation_word)
 
 
-def _words(project: Project, base: Base, drawings: list[Drawing], files: list[store.CaptionFile]) -> Iterator[Problem]:
-    """What the base's text encoders would not read, and what speaks against the activation word."""
-    tokenizer = Tokenizer.open(base.path / "tokenizer")
-    for drawing, file in zip(drawings, files, strict=True):
-        cut = check_tokens(caption_of(file, project), tokenizer, project.plan.caption_chunks, drawing.name)
-        if cut:
-            yield cut
-    if project.activation_word:
-        yield from check_word(project.activation_word, tokenizer, [file.training_text for file in files])
+@lru_cache(maxsize=2)
+def tokenizer_of(base: Base) -> Tokenizer:
+    """The tokenizer of a base; opening one takes a tenth of a second."""
+    return Tokenizer.open(base.path / "tokenizer")
+
+
+def placed(drawing: Drawing, project: Project, base: Base) -> Placement:
+    """Where a drawing goes, as the artist wants it treated."""
+    fit = project.treatments.get(drawing.name, Treatment()).fit
+    return _place(drawing.width, drawing.height, Buckets.of(_native(project, base), base.multiple), fit)
+
+
+# Datasets have few sizes and many drawings of each.
+_place = lru_cache(maxsize=4096)(place)
+
+
+def _native(project: Project, base: Base) -> int:
+    return project.plan.resolution or base.native
+
+
+def _shape(drawing: Drawing, project: Project, base: Base) -> tuple[Placement, Problems]:
+    placement = placed(drawing, project, base)
+    return placement, tuple(check(drawing, placement, _native(project, base)))
+
+
+def _text(drawing: Drawing, file: store.CaptionFile, project: Project, tokenizer: Tokenizer) -> Problems:
+    """What is wrong with a caption's file, and what of it the base's text encoders would not read."""
+    cut = check_tokens(caption_of(file, project), tokenizer, project.plan.caption_chunks, drawing.name)
+    return (*store.check(file, drawing.name), *([cut] if cut else []))
+
+
+def _word(project: Project, tokenizer: Tokenizer, files: Iterable[store.CaptionFile]) -> Problems:
+    if not project.activation_word:
+        return ()
+    return tuple(check_word(project.activation_word, tokenizer, [file.training_text for file in files]))

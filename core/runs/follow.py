@@ -1,6 +1,7 @@
 """Following a run: its events as they come, from the first."""
 
 from collections.abc import Iterator
+from itertools import chain
 from threading import Event as Cancelled
 
 from core.errors import BocetoError
@@ -18,6 +19,11 @@ def follow(run: Run, cancelled: Cancelled | None = None) -> Iterator[Event]:
 
     Raises BocetoError when the job is gone without having said why.
     """
+    return chain.from_iterable(follow_batches(run, cancelled))
+
+
+def follow_batches(run: Run, cancelled: Cancelled | None = None, every: float = CHECK_EVERY) -> Iterator[list[Event]]:
+    """The same, all events of one look together; `every` seconds lie between two looks."""
     cancelled = cancelled or Cancelled()
     offset, rest, last = 0, b"", None
     while True:
@@ -27,8 +33,9 @@ def follow(run: Run, cancelled: Cancelled | None = None) -> Iterator[Event]:
         offset += len(content)
         lines = (rest + content).split(b"\n")
         rest = lines.pop()
-        for last in events.decode_lines(lines):
-            yield last
+        if batch := list(events.decode_lines(lines)):
+            last = batch[-1]
+            yield batch
         if not alive:
             if isinstance(last, events.ENDS):
                 return
@@ -39,7 +46,7 @@ def follow(run: Run, cancelled: Cancelled | None = None) -> Iterator[Event]:
                     run=run.folder
                 ),
             )
-        if cancelled.wait(CHECK_EVERY):
+        if cancelled.wait(every):
             return
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -15,9 +16,11 @@ from core import toml
 from core.errors import BocetoError
 from core.files import write_bytes
 from core.language import _
-from core.plan.frozen import FrozenPlan
 from core.runs import events
 from core.runs.events import Event
+
+if TYPE_CHECKING:
+    from core.plan.frozen import FrozenPlan
 
 REQUESTS = ("save", "preview", "pause", "resume", "stop")
 
@@ -90,8 +93,11 @@ class Run(Struct, frozen=True):
             )
         return run
 
-    def plan(self) -> FrozenPlan:
+    def plan(self) -> "FrozenPlan":
         """What is trained."""
+        # Here, not above: the list of runs is shown before there is time for what a plan needs.
+        from core.plan.frozen import FrozenPlan
+
         return toml.load(self.plan_file, FrozenPlan)
 
     def status(self) -> Status:

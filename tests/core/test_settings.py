@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from core import toml
 from core.errors import BocetoError
 from core.images.buckets import Bucket
-from core.images.drawing import Treatment
+from core.images.treatment import Treatment
 from core.plan.frozen import FrozenPlan
 from core.plan.settle import Reason
 from core.project import Project

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from core.runs.run import Run, Status
 from core.settings import Plan, choices
 from tests.conftest import SHORT, small_project
 from tui.cli import main, parser, plan_of
+from tui.headless.train import project_of
 
 HEAVY = ("torch", "diffusers", "transformers", "peft", "bitsandbytes", "textual")
 CONTROL = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))]
@@ -225,10 +227,45 @@ def test_what_is_no_value_at_all_is_not_understood(said, drawings, flags):
     assert flags[0] in err and "usage: boceto" in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["paint"], ["train"]])
-def test_a_command_that_is_none_is_not_understood(said, arguments):
-    status, out, err = said(*arguments)
+def test_a_command_without_what_it_needs_is_not_understood(said):
+    status, out, err = said("train")
     assert (status, out) == (2, "") and "usage: boceto" in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["paint"], ["open"]])
+def test_without_a_terminal_the_wizard_names_the_commands_that_need_none(said, arguments):
+    status, out, err = said(*arguments)
+    assert (status, out) == (2, "") and "boceto train" in err and "boceto attach" in err
+
+
+def test_the_language_can_be_asked_for_before_and_after_the_command(said, monkeypatch):
+    monkeypatch.setenv("BOCETO_LANGUAGE", "en")
+    assert "Todavía no" in said("--lang", "es", "ls")[1]
+    monkeypatch.setenv("BOCETO_LANGUAGE", "en")
+    assert "Todavía no" in said("ls", "--lang=es")[1]
+
+
+def test_a_new_project_keeps_its_answers_and_trains_nothing(said, drawings):
+    status, out, _err = said("new", drawings, "--name", "later", "--word", "houtline", "--rank", "4")
+    place = Place(paths.projects() / "later")
+    assert status == 0 and str(place.file) in out and not place.runs.exists()
+    project = place.load()
+    assert (project.activation_word, project.plan.rank) == ("houtline", 4)
+
+
+def test_the_review_s_command_line_gives_the_same_answers(drawings):
+    from tui.command import command
+
+    plan = Plan(
+        repeats=3, betas=(0.8, 0.9), text_encoders=True, shuffle_tags=False, preview_prompts=("a cat", "a 'dog'")
+    )
+    place = Place(paths.projects() / "same answers")
+    project = Project(
+        name="same answers", dataset=str(drawings), activation_word="hout line", kind="character", plan=plan
+    )
+    place.save(Project(name="same answers", dataset=str(drawings)))
+    options = parser().parse_args(shlex.split(command(place, project))[1:])
+    assert project_of(options) == (place, project)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +310,8 @@ def test_a_folder_whose_name_no_project_can_have_is_said_in_words(said, drawings
     folder = drawings.rename(drawings.with_name(name))
     status, out, err = said("train", folder, "--dry-run")
     assert (status, out) == (1, "") and err.startswith("✗ ")
-    assert said("train", folder, "--dry-run", "--name", "fine")[0] == 0
+    # Another name helps, unless no project could remember the folder's own.
+    assert said("train", folder, "--dry-run", "--name", "fine")[0] == (0 if name.isprintable() else 1)
 
 
 def test_a_damaged_project_is_said_in_words(said, tmp_path):
@@ -479,8 +517,6 @@ def test_a_reader_that_leaves_is_no_error(run):
 
 def test_a_folder_of_drawings_becomes_a_project_in_the_usual_place(said, drawings, monkeypatch):
     """However it is named: by its whole path, or by the one from where the person stands."""
-    from tui.headless.train import project_of
-
     monkeypatch.chdir(drawings.parent)
     for target in (str(drawings), drawings.name, f"./{drawings.name}", f"{drawings.name}/"):
         place, project = project_of(parser().parse_args(["train", target]))

@@ -14,7 +14,7 @@ from core.errors import Problem, Severity
 from core.language import _
 from core.plan.survey import Survey, survey
 from tui.headless.train import project_of
-from tui.headless.words import plain
+from tui.words import plain
 
 _MARKS = {Severity.NOTE: "·", Severity.WARNING: "!", Severity.BLOCK: "✗", Severity.ERROR: "✗"}
 

@@ -14,7 +14,7 @@ from core.runs import events
 from core.runs.events import Event
 from core.runs.follow import follow
 from core.runs.run import Run
-from tui.headless.words import duration, plain, size
+from tui.words import duration, plain, size
 
 WIDE = 110
 """Columns from which all of a training's figures stand beside its bar."""

@@ -14,7 +14,7 @@ from core.runs.launch import launch
 from core.runs.launch import stop as stop_run
 from core.runs.run import Run, Status, runs_in
 from tui.headless.progress import status_of, watch
-from tui.headless.words import plain
+from tui.words import plain
 
 PATIENCE = 60.0
 """Seconds that a job gets to finish its step and save."""

@@ -1,24 +1,20 @@
 """`boceto train`: from a folder to a running training, every answer a flag."""
 
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from core import paths
-from core.errors import BocetoError
-from core.images.drawing import EXTENSIONS
 from core.language import _
 from core.plan.frozen import FrozenPlan, freeze
-from core.project import Place, Project, place_of, valid_name
+from core.project import Place, Project, begin, place_of
 from core.runs.launch import launch
 from core.runs.run import Run
-from core.settings import Plan, choices
+from tui.choices import with_choices
 from tui.cli import plan_of
 from tui.headless.progress import status_of, watch
-from tui.headless.words import plain
+from tui.words import plain
 
 
 def train(options: Namespace) -> int:
@@ -44,7 +40,7 @@ def project_of(options: Namespace) -> tuple[Place, Project]:
     if place.file.is_file():
         project = place.load()
     else:
-        place, project = _new(place.folder, options)
+        place, project = begin(place.folder, options.name or "")
     answers: dict[str, Any] = {
         field: value
         for field, value in (
@@ -55,20 +51,11 @@ def project_of(options: Namespace) -> tuple[Place, Project]:
         )
         if value is not None
     }
-    return place, replace(project, plan=with_flags(project.plan, plan_of(options)), **answers)
-
-
-def with_flags(plan: Plan, flags: dict[str, Any]) -> Plan:
-    """`plan` with some choices changed. Raises BocetoError when one is outside its limits."""
-    try:
-        return msgspec.convert({**msgspec.structs.asdict(plan), **flags}, Plan)
-    except msgspec.ValidationError as error:
-        field = str(error).rpartition("`$.")[2].rstrip("`").partition("[")[0]
-        raise BocetoError(
-            _("A choice of the plan is not possible: --{flag}.").format(flag=field.replace("_", "-")),
-            _limits(field, flags.get(field)) or str(error),
-            _("`boceto train --help` shows every choice."),
-        ) from error
+    return place, replace(
+        project,
+        plan=with_choices(project.plan, plan_of(options), _flag, _("`boceto train --help` shows every choice.")),
+        **answers,
+    )
 
 
 def show(frozen: FrozenPlan) -> None:
@@ -97,41 +84,5 @@ def show(frozen: FrozenPlan) -> None:
             console.print(Text(plain(f"  {name} = {value}{because}")))
 
 
-def _new(folder: Path, options: Namespace) -> tuple[Place, Project]:
-    if not folder.is_dir():
-        raise BocetoError(
-            _("There is no folder and no project called “{target}”.").format(target=options.target),
-            hint=_("Give the folder your drawings are in. `boceto ls` shows the projects there are."),
-        )
-    own = folder / "dataset"
-    holds = own if own.is_dir() and not _has_drawings(folder) else folder
-    # Not `place_of`: a folder of that name, as the drawings' own, may lie where the person stands.
-    place = Place(paths.projects() / valid_name(options.name or folder.name))
-    if own.is_dir() and holds is own and not options.name:
-        place = Place(folder)
-    if place.file.is_file():
-        known = place.load()
-        if place.dataset(known).resolve() != holds.resolve():
-            raise BocetoError(
-                _("There is a project “{name}” already, with other drawings.").format(name=known.name),
-                _("Its drawings are in {folder}.").format(folder=place.dataset(known)),
-                _("Give the new project another name with --name."),
-            )
-        return place, known
-    dataset = "dataset" if holds.parent == place.folder else str(holds)
-    return place, Project(name=valid_name(options.name or folder.name), dataset=dataset)
-
-
-def _limits(field: str, value: object) -> str:
-    choice = next((choice for choice in choices(Plan) if choice.name == field), None)
-    if choice is None or choice.least is None:
-        return ""
-    if choice.most is None or value == choice.least:
-        return _("It is {value}, and must be more than {least}.").format(value=value, least=choice.least)
-    return _("It is {value}, and must be from {least} to {most}.").format(
-        value=value, least=choice.least, most=choice.most
-    )
-
-
-def _has_drawings(folder: Path) -> bool:
-    return any(path.suffix.lower() in EXTENSIONS for path in folder.iterdir())
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -26,7 +26,7 @@ def caption(drawing: Path, content: bytes):
 
 
 def codes(file) -> set[str]:
-    return {problem.code for problem in check([file], file.drawing.parent)}
+    return {problem.code for problem in check(file, file.drawing.name)}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_what_is_no_caption_is_named_and_never_written(drawing, originals, make)
     make(drawing.with_suffix(".txt"))
     file = read(drawing)
     assert file.trouble
-    (problem,) = check([file], drawing.parent)
+    (problem,) = check(file, drawing.name)
     assert (problem.severity, problem.code, problem.drawing) == (Severity.ERROR, "caption-unreadable", "tree.png")
     with pytest.raises(BocetoError):
         write(file, "tree", originals)

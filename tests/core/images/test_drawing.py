@@ -9,7 +9,8 @@ import pytest
 from broken import ORIENTATION, encoded, see_through, sketch, swapped_profile
 from PIL import Image, ImageCms, ImageDraw
 
-from core.images.drawing import EXTENSIONS, UNREADABLE, Unreadable, open_drawing
+from core.images.drawing import Unreadable, open_drawing
+from core.images.formats import EXTENSIONS, UNREADABLE
 
 
 def opened(tmp_path: Path, content: bytes, background: str = "#ffffff", name: str = "a.png") -> Image.Image:

@@ -7,7 +7,7 @@ import msgspec
 
 from core.bases.base import Base
 from core.images.buckets import Bucket, Placement
-from core.images.drawing import Treatment
+from core.images.treatment import Treatment
 from core.plan.frozen import FrozenDrawing, FrozenPlan
 from core.plan.optimizers import with_preset
 from core.settings import Plan, Settled

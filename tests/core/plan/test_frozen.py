@@ -10,7 +10,7 @@ from PIL import Image
 
 from core import toml
 from core.errors import BocetoError
-from core.images.drawing import Treatment
+from core.images.treatment import Treatment
 from core.plan.frozen import FrozenPlan, freeze
 from core.plan.schedule import schedule
 from core.project import Place, Project

@@ -17,7 +17,7 @@ from core.bases import load
 from core.bases.base import Base
 from core.bases.find import resolve
 from core.images.buckets import Bucket
-from core.images.drawing import Treatment
+from core.images.treatment import Treatment
 from core.plan.frozen import FrozenDrawing, FrozenPlan, freeze
 from core.plan.schedule import PriorPicture
 from core.project import Place

@@ -1,0 +1,39 @@
+"""Folders in words, and as people type them."""
+
+import os
+from pathlib import Path
+
+from core.images.folder import Contents
+from core.language import _, ngettext
+
+
+def tally(holds: Contents) -> str:
+    """What a folder holds, in words."""
+    if holds.trouble:
+        return holds.trouble
+    words = [ngettext("{n} drawing", "{n} drawings", holds.drawings).format(n=holds.drawings)]
+    if holds.drawings:
+        words.append(ngettext("{n} caption", "{n} captions", holds.captions).format(n=holds.captions))
+    if holds.unreadable:
+        words.append(_("{n} to be exported first").format(n=holds.unreadable))
+    return ", ".join(words)
+
+
+def expanded(text: str) -> Path:
+    """The folder that a person means: `~` and variables are understood, and a path from here is made whole."""
+    return Path(os.path.expandvars(text.strip() or ".")).expanduser().absolute()
+
+
+def completions(text: str) -> list[str]:
+    """Every folder that what was typed could become, as it was begun (`~` and variables stay)."""
+    head, slash, tail = text.rpartition("/")
+    try:
+        with os.scandir(expanded(head + slash)) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.name.startswith(tail) and entry.is_dir() and (tail.startswith(".") or entry.name[0] != ".")
+            )
+    except OSError:
+        return []
+    return [f"{head}{slash}{name}/" for name in names]

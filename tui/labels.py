@@ -1,0 +1,62 @@
+"""The names of a plan's choices as people read them."""
+
+from typing import get_args
+
+from core.language import _
+from core.settings import OptimizerName
+
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+
+
+def label(name: str) -> str:
+    """What a field of `Plan` is called on a screen."""
+    return {
+        "repeats": _("Repeats"),
+        "epochs": _("Epochs"),
+        "batch_size": _("Batch size"),
+        "optimizer": _("Optimizer"),
+        "learning_rate": _("Learning rate"),
+        "text_encoder_rate": _("Text encoders' rate"),
+        "weight_decay": _("Weight decay"),
+        "betas": _("Betas"),
+        "d_coef": _("Factor on the pace"),
+        "d0": _("Pace to start from"),
+        "scheduler": _("Scheduler"),
+        "restarts": _("Restarts"),
+        "warmup": _("Warm-up"),
+        "max_grad_norm": _("Longest gradient"),
+        "rank": _("Rank"),
+        "alpha": _("Alpha"),
+        "conv_rank": _("Convolutions' rank"),
+        "conv_alpha": _("Convolutions' alpha"),
+        "text_encoders": _("Train text encoders"),
+        "min_snr_gamma": _("Min-SNR gamma"),
+        "noise_offset": _("Noise offset"),
+        "prior_pictures": _("Base's own pictures"),
+        "prior_weight": _("Their weight"),
+        "shuffle_tags": _("Shuffle tags"),
+        "keep_tokens": _("Tags kept in front"),
+        "tag_orders": _("Orders of tags"),
+        "caption_dropout": _("Caption dropout"),
+        "caption_chunks": _("Caption pieces"),
+        "flip": _("Mirror drawings"),
+        "held_out": _("Held out"),
+        "resolution": _("Resolution"),
+        "precision": _("Precision"),
+        "checkpointing": _("Save memory"),
+        "seed": _("Seed"),
+        "save_every": _("Save every … epochs"),
+        "save_precision": _("File's precision"),
+        "preview_every": _("Preview every … epochs"),
+        "preview_prompts": _("Preview prompts"),
+        "preview_steps": _("Preview steps"),
+        "checkpoint_seconds": _("Checkpoint seconds"),
+        "time_budget": _("Time budget (minutes)"),
+        "tag_counts": _("Tag counts in the file"),
+        "file_names": _("File names in the file"),
+    }.get(name, name)
+
+
+def optimizer_name(name: OptimizerName) -> str:
+    """An optimizer as it is written."""
+    return {"adamw8bit": "AdamW8bit", "prodigy": "Prodigy", "adamw": "AdamW"}[name]

@@ -1,0 +1,59 @@
+"""Problems as a screen shows them: a glyph, a word or two, and the whole sentence."""
+
+from collections.abc import Iterable
+
+from textual.content import Content
+
+from core.errors import Problem, Severity
+from core.language import _
+from tui.words import plain
+
+MARKS = {
+    Severity.NOTE: ("·", "$foreground-muted"),
+    Severity.WARNING: ("!", "$text-warning"),
+    Severity.BLOCK: ("✗", "$text-error"),
+    Severity.ERROR: ("✗", "$text-error"),
+}
+
+
+def code_words(code: str) -> str:
+    """A problem in one or two words."""
+    return {
+        "too-small": _("too small"),
+        "soft": _("enlarged, soft"),
+        "enlarged": _("enlarged a bit"),
+        "blank": _("blank"),
+        "cropped": _("cropped"),
+        "extreme-shape": _("extremely long"),
+        "long-shape": _("long"),
+        "jpeg-quality": _("JPEG traces"),
+        "huge": _("huge"),
+        "transparent": _("see-through"),
+        "animated": _("several pictures"),
+        "turned": _("turned upright"),
+        "deep-grey": _("deep greys"),
+        "cmyk": _("print colours"),
+        "colour-profile": _("colour profile"),
+        "wrong-extension": _("wrong ending"),
+        "duplicate": _("the same file"),
+        "near-duplicate": _("looks the same"),
+        "similar": _("similar"),
+        "mirrored": _("mirror image"),
+        "same-stem": _("shares a caption"),
+        "caption-missing": _("no caption"),
+        "caption-empty": _("empty caption"),
+        "caption-too-long": _("caption too long"),
+        "caption-undecodable": _("caption's encoding"),
+        "caption-unreadable": _("caption unreadable"),
+        "multi-line": _("several lines"),
+    }.get(code, code.replace("-", " "))
+
+
+def lines_of(problems: Iterable[Problem]) -> list[Content]:
+    """Each problem with its remedy below."""
+    lines = []
+    for problem in problems:
+        mark, colour = MARKS[problem.severity]
+        lines.append(Content.assemble((f"{mark} ", colour), plain(problem.message)))
+        lines.append(Content.assemble("  → ", (plain(problem.remedy), "$foreground-muted")))
+    return lines

@@ -1,0 +1,341 @@
+"""Drawings: the resolution check, drawing by drawing, and what is to be done with each."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import ClassVar
+
+from msgspec.structs import replace
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from core.errors import Problem, Severity
+from core.history import History
+from core.images.drawing import Drawing
+from core.images.treatment import Treatment
+from core.language import _, ngettext
+from core.plan.survey import placed
+from tui import gallery
+from tui.dialogs.compare import Compare
+from tui.dialogs.pick import Pick
+from tui.dialogs.treatment import Treat
+from tui.gallery import Gallery
+from tui.keys import bind
+from tui.problems import lines_of
+from tui.screens.surveyed import Found, SurveyedScreen
+from tui.widgets.picture import Picture, Shown
+from tui.widgets.rows import Rows
+from tui.widgets.text import Text
+from tui.words import plain, size
+from tui.work import Work
+
+Treatments = Mapping[str, Treatment]
+
+_TWINS = ("duplicate", "near-duplicate", "similar", "mirrored")
+
+
+class Drawings(SurveyedScreen):
+    """A list, the picture of the drawing under the cursor, and everything that is to be said of it."""
+
+    AT = "drawings"
+    CSS_PATH = "drawings.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bind(
+        "drawings.exclude", "drawings.filter", "drawings.treat", "drawings.sort", "drawings.problem", "drawings.twin",
+        "drawings.nested", "drawings.rescan", "undo", "redo", "pictures",
+    )  # fmt: skip
+    AUTO_FOCUS = "#rows"
+
+    rows = getters.query_one("#rows", Rows)
+    picture = getters.query_one("#picture", Picture)
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self._found: list[Drawing | Problem] = []
+        self._gallery = Gallery()
+        self._filter = gallery.ALL
+        self._sort = 0
+        self._history: History[Treatments] = History()
+
+    @property
+    def guide(self) -> str:
+        """The guide's sizes."""
+        return _(
+            "Sizes may differ, not too much. The ideal for SDXL: 1024×1024, 780×1024 or 1024×780. "
+            "Every drawing is resized and cropped to its bucket."
+        )
+
+    @property
+    def explained(self) -> str:
+        """Columns and keys."""
+        return _(
+            "Each line is a drawing: its size, the bucket it goes to, how much the crop cuts off, how much it is "
+            "enlarged, and the gravest problem. ✗ is left out unless you take it in with x; ! makes the result worse; "
+            "· is good to know.\n\nThe picture shows what the training keeps inside the frame. t chooses whether a "
+            "drawing is cropped or kept whole with a margin, and which colour lies under see-through parts, for one or "
+            "for all. c puts duplicates side by side. z takes anything back. The files themselves are never touched."
+        )
+
+    @property
+    def obstacle(self) -> str:
+        """Nothing to train on."""
+        if self.survey is None:
+            return _("Looking at the drawings …")
+        if not self._gallery.usable:
+            return _("No drawing is left to train on. x takes the one under the cursor in again.")
+        return ""
+
+    def content(self) -> ComposeResult:
+        """The list, and beside or below it the picture with its words."""
+        yield Text(id="summary")
+        with Horizontal(id="halves"):
+            with Vertical(id="list"):
+                yield Text(id="heads")
+                yield Rows(self._line, id="rows")
+            with Vertical(id="side"):
+                yield Picture(self.app.terminal, id="picture")
+                yield Text(id="details")
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        super().on_mount()
+        self._summarise()
+
+    @on(Found)
+    def grow(self, message: Found) -> None:
+        """Show what was found so far, before anything can be said about all of it."""
+        self._found += message.batch
+        self._gallery = Gallery(tuple(item for item in self._found if isinstance(item, Drawing)))
+        self.rows.show(range(len(self._gallery.drawings)))
+        self._summarise()
+
+    def ready(self) -> None:
+        """Show everything that is known."""
+        survey = self.survey
+        assert survey
+        self._gallery = Gallery.of(survey, self.work.project)
+        self._arrange()
+        self._show_details()
+
+    @on(Rows.Moved, "#rows")
+    def moved(self) -> None:
+        """The picture and the words follow the cursor."""
+        self._show_details()
+
+    # What the keys do.
+
+    def action_exclude(self) -> None:
+        """Leave the drawing out, or take it in again."""
+        index = self.rows.item
+        if index is None or self.survey is None:
+            return
+        drawing = self._gallery.drawings[index]
+        out = index in self._gallery.usable
+        before = self._treatment(drawing.name)
+        blocked = any(problem.severity is Severity.BLOCK for problem in self._gallery.problems_of(index))
+        after = replace(before, excluded=True if out else False if blocked else None)
+        words = _("leave out {name}") if out else _("take in {name}")
+        self._change(words.format(name=drawing.name), {drawing.name: after})
+        if self.rows.item == index:
+            self.rows.action_cursor_down()
+
+    @work
+    async def action_filter(self) -> None:
+        """Show only some."""
+        if self.survey is None:
+            return
+        chosen = await self.app.push_screen_wait(Pick(_("Show"), self._gallery.filters(), self._filter))
+        if chosen is not None:
+            self._filter = chosen
+            self._arrange()
+
+    @work
+    async def action_treat(self) -> None:
+        """Choose how the drawing, or every one that is shown, is treated."""
+        index = self.rows.item
+        if index is None or self.survey is None:
+            return
+        drawing = self._gallery.drawings[index]
+        answer = await self.app.push_screen_wait(
+            Treat(drawing.name, self._treatment(drawing.name), len(self.rows.items))
+        )
+        if answer is None:
+            return
+        names = [self._gallery.drawings[item].name for item in self.rows.items] if answer.all_shown else [drawing.name]
+        changed = {name: replace(self._treatment(name), **answer.chosen) for name in names}
+        self._change(
+            ngettext("treatment of {n} drawing", "treatment of {n} drawings", len(names)).format(n=len(names)), changed
+        )
+
+    def action_sort(self) -> None:
+        """The next order."""
+        orders = self._gallery.orders()
+        self._sort = (self._sort + 1) % len(orders)
+        self._arrange()
+        self.say(_("Sorted by {order}.").format(order=orders[self._sort][0]))
+
+    def action_next_problem(self) -> None:
+        """To the next drawing that has one worth a look."""
+        items = self.rows.items
+        for step in range(1, len(items) + 1):
+            place = (self.rows.cursor + step) % len(items)
+            if self._gallery.is_doubtful(items[place]):
+                self.rows.cursor = place
+                return
+        self.say(_("No drawing has a problem."))
+
+    @work
+    async def action_compare(self) -> None:
+        """Two drawings that look alike, side by side."""
+        index = self.rows.item
+        if index is None or self.work.place is None:
+            return
+        drawing = self._gallery.drawings[index]
+        other = next((one.other for one in self._gallery.problems_of(index) if one.code in _TWINS), "")
+        found = next((one for one in self._gallery.drawings if one.name == other), None)
+        if found is None:
+            self.say(_("This drawing has no duplicate here."))
+            return
+        folder = self.work.place.dataset(self.work.project)
+        choice = await self.app.push_screen_wait(Compare(self.app.terminal, folder, found, drawing))
+        if choice:
+            self._change(
+                _("leave out {name}").format(name=choice),
+                {choice: replace(self._treatment(choice), excluded=True)},
+            )
+
+    def action_nested(self) -> None:
+        """Count drawings in folders below too, or no longer."""
+        nested = not self.work.project.nested
+        self.work = self.work.with_project(replace(self.work.project, nested=nested))
+        self.action_rescan()
+        self.notify(_("Folders below count too.") if nested else _("Only this folder counts."))
+
+    def action_rescan(self) -> None:
+        """Look at the folder again."""
+        self.work = replace(self.work, seen=None)
+        self._found, self._count = [], 0
+        self.look(anew=True)
+
+    def action_pictures(self) -> None:
+        """Another way to show pictures."""
+        self.picture.cycle()
+        self.say(self.picture.says)
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        self._history, change = self._history.undo()
+        if change:
+            self._put(change.before)
+            self.say(_("Taken back: {what}.").format(what=plain(change.name)))
+        else:
+            self.say(_("There is nothing to take back."))
+
+    def action_redo(self) -> None:
+        """Make it again."""
+        self._history, change = self._history.redo()
+        if change:
+            self._put(change.after)
+            self.say(_("Made again: {what}.").format(what=plain(change.name)))
+
+    # How it becomes so.
+
+    def _change(self, name: str, changed: Treatments) -> None:
+        before = self.work.project.treatments
+        after = {key: value for key, value in {**before, **changed}.items() if value != Treatment()}
+        if after != before:
+            self._history = self._history.with_change(name, before, after)
+            self._put(after)
+
+    def _put(self, treatments: Treatments) -> None:
+        old = self.work.project.treatments
+        changed = {name for name in {*old, *treatments} if old.get(name) != treatments.get(name)}
+        self.work = self.work.with_project(replace(self.work.project, treatments=dict(treatments)))
+        assert self.survey
+        self.work = self.work.with_survey(self.survey.with_treatments(self.work.project, self.base, changed))
+        self.ready()
+        self.say()
+
+    def _treatment(self, name: str) -> Treatment:
+        return self.work.project.treatments.get(name, Treatment())
+
+    def _arrange(self) -> None:
+        """The rows that pass the filter, in their order."""
+        self.rows.show(self._gallery.shown(self._filter, self._sort))
+        self._summarise()
+
+    def on_resize(self) -> None:
+        """The heads stand over their columns."""
+        self.call_after_refresh(self._show_heads)
+
+    def _show_heads(self) -> None:
+        width = self.rows.scrollable_content_region.width
+        self.query_one("#heads", Text).update(self._gallery.heads(width))
+
+    def _line(self, index: int, width: int) -> Content:
+        return self._gallery.line(index, width)
+
+    def _summarise(self) -> None:
+        survey, usable = self.survey, self._gallery.usable
+        count = ngettext("{n} drawing", "{n} drawings", len(self._gallery.drawings)).format(
+            n=len(self._gallery.drawings)
+        )
+        if survey is None:
+            self.query_one("#summary", Text).update(count)
+            return
+        buckets = Counter(survey.placements[index].bucket for index in usable)
+        most = max(buckets.values(), default=1)
+        used = _("{drawings}, {used} used").format(drawings=count, used=len(usable))
+        native = self.work.seen.native if self.work.seen else 0
+        made_for = _("for {base}, {native} px").format(base=plain(self.base.name), native=native)
+        parts: list[tuple[str, str]] = [(used, "bold"), (f"  {made_for}  ", "$foreground-muted")]
+        for bucket, number in buckets.most_common(12):
+            bar = "▁▂▃▄▅▆▇█"[round((number / most) * 7)]
+            size_of = f" {bucket.width}×{bucket.height}: {number}  "
+            parts += [(bar, "$text-primary"), (size_of, "$foreground-muted")]
+        shown = "" if self._filter == gallery.ALL else _("shown: {n}").format(n=len(self.rows.items)) + "  "
+        self.query_one("#summary", Text).update(Content.assemble((shown, "$text-accent"), *parts))
+
+    def _show_details(self) -> None:
+        index, place = self.rows.item, self.work.place
+        details = self.query_one("#details", Text)
+        if index is None or place is None:
+            self.picture.show(None)
+            words = lines_of((*self.survey.folder, *self.survey.unreadable)) if self.survey else []
+            details.update(Content("\n").join(words))
+            return
+        drawing, folder = self._gallery.drawings[index], place.dataset(self.work.project)
+        treatment = self._treatment(drawing.name)
+        kept = None
+        lines: list[Content | str] = [
+            Content.styled(plain(drawing.name), "bold"),
+            Content.styled(
+                f"{drawing.format}, {size(drawing.bytes)}, {drawing.width}×{drawing.height}", "$foreground-muted"
+            ),
+        ]
+        if self.survey:
+            placement = placed(drawing, self.work.project, self.base)
+            across, down = placement.resized_width, placement.resized_height
+            kept = (
+                placement.left / across,
+                placement.top / down,
+                min(1.0, (placement.left + placement.bucket.width) / across),
+                min(1.0, (placement.top + placement.bucket.height) / down),
+            )
+            fit = _("cropped to") if treatment.fit == "crop" else _("kept whole in")
+            line = f"{fit} {placement.bucket.width}×{placement.bucket.height}"
+            if drawing.transparent:
+                line += " · " + _("paper {colour}").format(colour=treatment.background)
+            lines.append(Content.styled(line, "$foreground-muted"))
+            problems = self._gallery.problems_of(index)
+            lines += lines_of(problems)
+            if not problems:
+                lines.append(Content.styled("✓ " + _("Nothing is wrong with it."), "$text-success"))
+        details.update(Content("\n").join(lines))
+        self.picture.show(Shown(folder / drawing.name, treatment.background, kept))
+        around = self.rows.items[max(0, self.rows.cursor - 2) : self.rows.cursor + 3]
+        self.picture.prefetch([folder / self._gallery.drawings[item].name for item in around])
+
+
+SCREEN = Drawings

@@ -1,0 +1,195 @@
+"""Folder: where the drawings are, and what the project is called."""
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from msgspec.structs import replace
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from core import paths
+from core.bases import find
+from core.errors import BocetoError
+from core.images.folder import Contents, contents
+from core.language import _
+from core.project import begin, valid_name
+from tui.folders import tally
+from tui.keys import bind
+from tui.screens.step import StepScreen
+from tui.widgets.folders import FolderTree, PathInput
+from tui.widgets.text import Text
+from tui.work import Work
+
+
+class Looked(Message):
+    """What the folder that was typed holds."""
+
+    def __init__(self, folder: Path, holds: Contents) -> None:
+        super().__init__()
+        self.folder, self.holds = folder, holds
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the last folder counts."""
+        return isinstance(message, Looked)
+
+
+class Folder(StepScreen):
+    """A path, a name, and a tree to look around in."""
+
+    AT = "folder"
+    CSS_PATH = "folder.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bind("folder.hidden")
+    AUTO_FOCUS = "#path"
+
+    path = getters.query_one("#path", PathInput)
+    name_field = getters.query_one("#name", Input)
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self._holds: Contents | None = None
+        self._own_name = bool(work.place)
+        given = Path(work.project.dataset)
+        self._folder = work.place.dataset(work.project) if work.place else given if given.is_absolute() else Path.cwd()
+
+    @property
+    def guide(self) -> str:
+        """What the guide says of a dataset."""
+        return _("Choose the folder with your drawings. The guide begins with 35; fewer give a first model.")
+
+    @property
+    def explained(self) -> str:
+        """How to find a folder."""
+        return _(
+            "Type a path: Tab completes it, ~ is your home, and variables such as $HOME are understood. Or look around "
+            "in the tree below: Enter opens a folder, and the one under the cursor is taken. Each shows how many "
+            "drawings and captions it holds.\n\nThe project's name becomes the name of the LoRA file; letters with "
+            "accents and ñ are fine. Nothing is copied or changed: the drawings stay where they are."
+        )
+
+    @property
+    def obstacle(self) -> str:
+        """Why this folder or this name cannot be."""
+        if self._holds is None:
+            return _("Looking at the folder …")
+        if self._holds.trouble:
+            return _("This folder cannot be read: {reason}.").format(reason=self._holds.trouble)
+        if not self._holds.drawings and not (self.work.project.nested and self._is_own):
+            if self._holds.unreadable:
+                return _("This folder holds only files that must be exported first, as PNG or JPEG.")
+            return _("There are no drawings in this folder (PNG, JPEG, WebP …).")
+        try:
+            valid_name(self.name_field.value)
+        except BocetoError as error:
+            return error.title
+        return ""
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether it is the folder that this project has already."""
+        known = self.work
+        return known.place is not None and known.place.dataset(known.project) == self.path.folder
+
+    def content(self) -> ComposeResult:
+        """The two fields, what the folder holds, and the tree."""
+        yield Text(_("Folder of your drawings"), classes="heading")
+        yield PathInput(str(self._folder), id="path")
+        yield Text(id="holds")
+        yield Text(_("Name of the project"), classes="heading")
+        yield Input(self.work.project.name, id="name", max_length=100)
+        yield Text(id="where")
+        yield FolderTree(_root(self._folder), id="tree")
+
+    def on_mount(self) -> None:
+        """Look at the folder that is there."""
+        for field in self.query(Input):
+            field.cursor_blink = False
+        super().on_mount()
+        self.look(self._folder)
+
+    @on(Input.Changed, "#path")
+    def typed(self, changed: Input.Changed) -> None:
+        """Follow what is typed."""
+        self._holds = None
+        self.look(self.path.folder)
+
+    @on(FolderTree.Marked)
+    def marked(self, message: FolderTree.Marked) -> None:
+        """Take the folder under the tree's cursor."""
+        if self.query_one("#tree").has_focus:
+            self.path.value = str(message.folder)
+
+    @on(Input.Changed, "#name")
+    def named(self) -> None:
+        """A name that was typed is kept when the folder changes."""
+        self._own_name = self._own_name or self.name_field.has_focus
+        self._say_where()
+        self.say()
+
+    @on(Input.Submitted, "#path")
+    def to_name(self) -> None:
+        """Enter goes on to the name."""
+        self.name_field.focus()
+
+    @on(Input.Submitted, "#name")
+    def done(self) -> None:
+        """Enter in the last field goes on."""
+        self.action_next()
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="look")
+    def look(self, folder: Path) -> None:
+        """Count what the folder holds: a disk may be a network away."""
+        holds = contents(folder)
+        own = folder / "dataset"
+        if not holds.drawings and own.is_dir():
+            holds = contents(own)
+        self.post_message(Looked(folder, holds))
+
+    @on(Looked)
+    def show(self, message: Looked) -> None:
+        """Say what is there; a project without a name of its own is called like the folder."""
+        if message.folder != self.path.folder:
+            return
+        self._holds = message.holds
+        self.query_one("#holds", Text).update(tally(message.holds))
+        if not self._own_name:
+            with self.prevent(Input.Changed):
+                self.name_field.value = message.folder.name
+        self._say_where()
+        self.say()
+
+    def action_toggle_hidden(self) -> None:
+        """Show hidden folders in the tree, or not."""
+        self.query_one("#tree", FolderTree).toggle_hidden()
+
+    def answered(self) -> Work:
+        """The project of this folder: the one there is, or a new one."""
+        if self.obstacle:
+            raise BocetoError(self.obstacle)
+        folder = self.path.folder
+        known = self.work
+        if self._is_own and known.project.name == self.name_field.value:
+            return known
+        name = self.name_field.value
+        place, project = begin(folder, "" if name == folder.name else name)
+        if not place.file.is_file():
+            project = replace(project, base=find.best())
+        return Work(project=project, place=place)
+
+    def _say_where(self) -> None:
+        words = ""
+        if self.name_field.value:
+            place = paths.projects() / self.name_field.value
+            words = _("The LoRA and everything else goes to {folder}").format(folder=paths.shown(place))
+        self.query_one("#where", Text).update(words)
+
+
+def _root(folder: Path) -> Path:
+    home = Path.home()
+    return home if folder.is_relative_to(home) else Path(os.sep)
+
+
+SCREEN = Folder

@@ -1,0 +1,137 @@
+"""What every screen of the wizard has: where one is, what the guide says, why there is no going on, back and next."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import ClassVar
+
+from msgspec.structs import replace
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Button, Footer
+
+from core.errors import BocetoError
+from core.language import _
+from tui import wizard
+from tui.app import BocetoApp
+from tui.keys import bind, spoken
+from tui.widgets.rail import Rail
+from tui.widgets.text import Text
+from tui.work import Work
+
+
+class StepScreen(Screen[None]):
+    """One screen of the wizard: takes the work, and gives it back with its answers."""
+
+    AT: ClassVar[str]
+    BINDINGS: ClassVar[list[BindingType]] = bind("help", "back", "next")
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
+    AUTO_FOCUS = "#body *"
+
+    app = getters.app(BocetoApp)
+    status = getters.query_one("#status", Text)
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self._bindings = spoken(self._bindings)
+        self.work = work
+        self.answer: asyncio.Future[tuple[Work, str]] = asyncio.get_running_loop().create_future()
+
+    @property
+    def guide(self) -> str:
+        """What the guide would say here, in a sentence."""
+        return ""
+
+    @property
+    def explained(self) -> str:
+        """What one can do here, for the help."""
+        return ""
+
+    @property
+    def obstacle(self) -> str:
+        """Why one cannot go on yet; empty when one can."""
+        return ""
+
+    def content(self) -> ComposeResult:
+        """The widgets of this screen."""
+        yield from ()
+
+    def answered(self) -> Work:
+        """The work with what was answered here. Raises BocetoError when an answer cannot be."""
+        return self.work
+
+    def compose(self) -> ComposeResult:
+        """Frame and content."""
+        yield Rail(self.AT, self.work.project.name)
+        yield Text(self.guide, id="guide")
+        with Vertical(id="body"):
+            yield from self.content()
+        with Horizontal(id="bar"):
+            yield Text(id="status")
+            yield from self.buttons()
+        yield Footer(show_command_palette=False, compact=True)
+
+    def buttons(self) -> Iterator[Button]:
+        """What leads away from here, for those who look for a button."""
+        if wizard.before(self.AT) != self.AT:
+            yield Button(_("Back"), id="back", compact=True)
+        yield Button(_("Next"), id="next", compact=True, variant="primary")
+
+    def on_mount(self) -> None:
+        """Say at once whether one can go on."""
+        self.say()
+
+    def say(self, words: str = "") -> None:
+        """Show `words` in the line at the bottom, or why one cannot go on."""
+        obstacle = self.obstacle
+        self.status.update(words or obstacle)
+        self.status.set_class(bool(obstacle) and not words, "-obstacle")
+
+    @on(Button.Pressed, "#next")
+    def action_next(self) -> None:
+        """Go on, or say why not."""
+        if self.obstacle:
+            self.say()
+            self.app.bell()
+            return
+        self.leave(wizard.after(self.AT))
+
+    @on(Button.Pressed, "#back")
+    def action_back(self) -> None:
+        """Go back; what was answered so far is kept."""
+        self.leave(wizard.before(self.AT), strict=False)
+
+    def leave(self, to: str, strict: bool = True) -> None:
+        """Give the work back and let another screen come; not `strict`, an answer that cannot be stays as it was."""
+        try:
+            work = self.kept(to, strict)
+        except BocetoError as error:
+            self.app.show_error(error)
+            return
+        if not self.answer.done():
+            self.answer.set_result((work, to))
+
+    def kept(self, at: str, strict: bool = True) -> Work:
+        """The work with what was answered here, written down with `at` as the screen to come back to.
+
+        Raises BocetoError when it cannot be written, or, if `strict`, when an answer cannot be.
+        """
+        work = self.work
+        try:
+            work = self.answered()
+        except BocetoError:
+            if strict:
+                raise
+        work = work.with_project(replace(work.project, at=at))
+        work.keep()
+        return work
+
+    def action_help(self) -> None:
+        """Explain this screen and its keys."""
+        from tui.dialogs.help import Help
+
+        words = "\n\n".join(part for part in (self.guide, self.explained) if part)
+        self.app.push_screen(Help(wizard.title(self.AT), words, self))

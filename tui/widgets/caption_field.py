@@ -1,0 +1,68 @@
+"""The field that lies over a caption's row while it is edited."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from core.language import _
+
+
+class CaptionField(Input):
+    """One line over a row; Enter keeps, Escape takes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False, id="captions.leave")]
+    DEFAULT_CSS = """
+    CaptionField, CaptionField:focus {
+        position: absolute; height: 1; border: none; padding: 0; width: 100%; display: none;
+        background: $primary 30%;
+    }
+    """
+
+    class Kept(Message):
+        """The text is as it should be."""
+
+        def __init__(self, text: str, changed: bool) -> None:
+            super().__init__()
+            self.text, self.changed = text, changed
+
+    class Left(Message):
+        """The row is to stay as it was."""
+
+    def __init__(self) -> None:
+        super().__init__(select_on_focus=False, placeholder=_("what the drawing shows"))
+        self.cursor_blink = False
+        self._begun = ""
+
+    def edit(self, text: str, y: int, x: int) -> None:
+        """Begin to edit `text` over the row at line `y`, from column `x` on."""
+        with self.prevent(Input.Changed):
+            # What a terminal would obey cannot be typed and has no place in a caption.
+            self.value = self._begun = "".join(letter for letter in text if letter.isprintable())
+        self.styles.offset = (x, y)
+        self.styles.width = max(10, self.container_size.width - x - 1)
+        self.cursor_position = len(self.value)
+        self.display = True
+        self.focus()
+
+    def close(self) -> None:
+        """Be gone."""
+        self.display = False
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        """Keep it."""
+        submitted.stop()
+        self._keep()
+
+    def action_leave(self) -> None:
+        """Take it back."""
+        self.post_message(self.Left())
+
+    def on_blur(self) -> None:
+        """Whoever leaves the field by the mouse or Tab has written something, too."""
+        if self.display:
+            self._keep()
+
+    def _keep(self) -> None:
+        self.post_message(self.Kept(self.value.strip(), self.value != self._begun))
