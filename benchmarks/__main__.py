@@ -1,4 +1,4 @@
-"""Every benchmark, one after another: `python -m benchmarks [scan] [steps] [demo] [gpu]`.
+"""Every benchmark, one after another: `python -m benchmarks [scan] [steps] [demo] [wizard] [gpu]`.
 
 Their figures are gathered in `benchmarks/results/<date>-<machine>.json`, with the machine, the versions and the commit.
 """
@@ -21,13 +21,14 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 """As for every job (core/runs/launch.py): threads that wait spin a little, then sleep."""
-PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensors numpy pillow".split()
+PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensors numpy pillow textual".split()
 
 
 def commands() -> dict[str, list[str]]:
     """What is run under each name. Without a GPU the whole SDXL would take a CPU hours."""
     small = [] if hardware.gpus() else ["--small"]
-    return {"scan": ["scan.py"], "steps": ["steps.py"], "demo": ["demo.py"], "gpu": ["gpu.py", *small]}
+    alone = {name: [f"{name}.py"] for name in ("scan", "steps", "demo", "wizard")}
+    return {**alone, "gpu": ["gpu.py", *small]}
 
 
 def run(arguments: list[str]) -> tuple[dict[str, Any] | None, bool]:
@@ -84,7 +85,7 @@ def free_path(about: dict[str, Any]) -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scan, steps, demo, gpu; left out, all of them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scan, steps, demo, wizard, gpu; left out, all")
     names = parser.parse_args().names
     known = commands()
     if unknown := set(names) - set(known):

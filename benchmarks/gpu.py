@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from core.bases.base import Base
 from core.images.buckets import Buckets, place
-from core.images.drawing import Treatment
+from core.images.treatment import Treatment
 from core.plan.frozen import FrozenDrawing, FrozenPlan
 from core.plan.schedule import schedule
 from core.plan.settle import settle

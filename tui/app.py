@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import work as worker
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -21,6 +21,7 @@ from tui.dialogs.dialog import Ask, Option, Trouble
 from tui.glyphs import Ascii
 from tui.keys import KEYS, bind, spoken
 from tui.terminal import Terminal
+from tui.type_ahead import TypeAhead
 from tui.work import Work
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ _TWICE = 2.0
 """Seconds in which a second ctrl+c means it."""
 
 
-class BocetoApp(App[int]):
+class BocetoApp(TypeAhead[int]):
     """The wizard in a terminal."""
 
     TITLE = "Boceto"
@@ -80,7 +81,10 @@ class BocetoApp(App[int]):
     async def ask(self, screen: "StepScreen") -> tuple[Work, str]:
         """Show a screen in the place of the one before, until it is answered."""
         await (self.switch_screen(screen) if len(self.screen_stack) > 1 else self.push_screen(screen))
-        return await screen.answer
+        self.release_keys()
+        answer = await screen.answer
+        self.hold_keys()
+        return answer
 
     @property
     def step(self) -> "StepScreen | None":

@@ -1,15 +1,18 @@
 """The drawings of a dataset as a list shows them: filtered, ordered, a line each."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual.content import Content
 
 from core.errors import Problem, Severity
 from core.images.drawing import Drawing
 from core.language import _
-from core.plan.survey import Survey
+from core.plan.survey import Problems, Survey
 from core.project import Project
 from tui.dialogs.pick import Entry
 from tui.problems import MARKS, code_words
@@ -24,60 +27,94 @@ _NAME = 12
 
 
 class Gallery(Struct, frozen=True):
-    """Drawings with what is known of them; without a survey while they are still looked at."""
+    """Drawings with what is known of them, and after them the files that gave none; items are counted through."""
 
     drawings: tuple[Drawing, ...] = ()
     survey: Survey | None = None
+    """None while the drawings are still looked at."""
     usable: frozenset[int] = frozenset()
     problems: Mapping[str, list[Problem]] = {}
     """Of each drawing, the gravest first."""
+    broken: Problems = ()
+    """Why each of the other files gave no drawing."""
 
     @classmethod
     def of(cls, survey: Survey, project: Project) -> "Gallery":
         """Everything that is known."""
-        return cls(survey.drawings, survey, frozenset(survey.usable(project)), _by_drawing(survey))
+        broken = tuple(problem for problem in survey.unreadable if problem.drawing)
+        return cls(survey.drawings, survey, frozenset(survey.usable(project)), _by_drawing(survey), broken)
 
-    def shown(self, wanted: str, order: int) -> list[int]:
-        """The drawings that pass a filter, in an order."""
-        passes = self._passes(wanted)
-        items = [index for index in range(len(self.drawings)) if passes(index)]
-        _name, key = self.orders()[order]
-        return sorted(items, key=key) if key else items
+    def used_by(self, project: Project) -> "Gallery":
+        """The same drawings after other ones were left out."""
+        assert self.survey
+        return replace(self, usable=frozenset(self.survey.usable(project)))
 
-    def problems_of(self, index: int) -> list[Problem]:
-        """What is wrong with a drawing."""
-        return self.problems.get(self.drawings[index].name, [])
+    @property
+    def items(self) -> range:
+        """Everything."""
+        return range(len(self.drawings) + len(self.broken))
 
-    def is_doubtful(self, index: int) -> bool:
+    def drawing(self, item: int | None) -> Drawing | None:
+        """The drawing of an item; None for a file that gave none."""
+        return self.drawings[item] if item is not None and item < len(self.drawings) else None
+
+    def name(self, item: int) -> str:
+        """The file's name."""
+        drawing = self.drawing(item)
+        return drawing.name if drawing else self.problems_of(item)[0].drawing
+
+    def problems_of(self, item: int) -> list[Problem]:
+        """What is wrong with it."""
+        drawing = self.drawing(item)
+        return self.problems.get(drawing.name, []) if drawing else [self.broken[item - len(self.drawings)]]
+
+    def is_doubtful(self, item: int) -> bool:
         """Whether something about it is worth a look."""
-        problems = self.problems_of(index)
+        problems = self.problems_of(item)
         return bool(problems) and problems[0].severity is not Severity.NOTE
 
+    def shown(self, wanted: str, order: int) -> list[int]:
+        """What passes a filter, in an order."""
+        passes = self._passes(wanted)
+        _name, key = self.orders()[order]
+        return sorted(filter(passes, self.items), key=key or self._letters)
+
     def filters(self) -> list[Entry]:
-        """Every filter with how many drawings pass it."""
-        codes = Counter(
-            problem.code for problems in self.problems.values() for problem in {p.code: p for p in problems}.values()
-        )
-        everything = range(len(self.drawings))
+        """Every filter with how much passes it."""
+        codes = Counter(code for item in self.items for code in {one.code for one in self.problems_of(item)})
         fixed = [
-            Entry(ALL, _("all"), len(self.drawings)),
-            Entry(PROBLEMS, _("with a problem"), sum(map(self._passes(PROBLEMS), everything))),
-            Entry(OUT, _("left out"), len(self.drawings) - len(self.usable)),
+            Entry(ALL, _("all"), len(self.items)),
+            Entry(PROBLEMS, _("with a problem"), sum(map(self.is_doubtful, self.items))),
+            Entry(OUT, _("left out"), len(self.items) - len(self.usable)),
         ]
         return fixed + [Entry(code, code_words(code), number) for code, number in codes.most_common()]
 
     def orders(self) -> list[tuple[str, Callable[[int], float] | None]]:
-        """Every order with its name; None leaves the drawings by name."""
-        survey = self.survey
+        """Every order with its name; None is by name."""
+        survey, drawings = self.survey, len(self.drawings)
         if survey is None:
             return [(_("name"), None)]
         order = list(Severity)
+
+        def gravity(item: int) -> float:
+            problems = self.problems_of(item)
+            return -order.index(problems[0].severity) if problems else 1
+
+        def pixels(item: int) -> float:
+            return survey.drawings[item].width * survey.drawings[item].height if item < drawings else 0
+
+        def cropped(item: int) -> float:
+            return -survey.placements[item].cropped if item < drawings else 1
+
+        def enlarged(item: int) -> float:
+            return -survey.placements[item].enlargement if item < drawings else 1
+
         return [
             (_("name"), None),
-            (_("problem"), lambda index: -order.index(worst) if (worst := self._worst(index)) else 1),
-            (_("size"), lambda index: survey.drawings[index].width * survey.drawings[index].height),
-            (_("crop"), lambda index: -survey.placements[index].cropped),
-            (_("enlargement"), lambda index: -survey.placements[index].enlargement),
+            (_("problem"), gravity),
+            (_("size"), pixels),
+            (_("crop"), cropped),
+            (_("enlargement"), enlarged),
         ]
 
     def heads(self, width: int) -> str:
@@ -86,47 +123,51 @@ class Gallery(Struct, frozen=True):
         columns = "".join(f" {words}".rjust(cells) for words, cells in heads)
         return "  " + fitting(_("name"), max(_NAME, width - _COLUMNS)) + columns + " " + _("problem")
 
-    def line(self, index: int, width: int) -> Content:
-        """One drawing: name, size, bucket, crop, enlargement, gravest problem."""
-        drawing = self.drawings[index]
-        name = fitting(drawing.name, max(_NAME, width - _COLUMNS))
+    def line(self, item: int, width: int) -> Content:
+        """One file: name, size, bucket, crop, enlargement, gravest problem."""
+        drawing, problems = self.drawing(item), self.problems_of(item)
+        name = fitting(self.name(item), max(_NAME, width - _COLUMNS))
+        size = f" {drawing.width}×{drawing.height}" if drawing else ""
         if self.survey is None:
-            return Content.assemble("  ", name, f" {drawing.width}×{drawing.height}".rjust(12))
-        placement = self.survey.placements[index]
-        out = index not in self.usable
-        problems = self.problems_of(index)
+            return Content.assemble("  ", name, size.rjust(11))
+        out = item not in self.usable
         mark, colour = MARKS[problems[0].severity] if problems else ("✓", "$text-success")
         words = code_words(problems[0].code) if problems else ""
-        if out:
-            mark, colour, words = "✗", "$text-error", _("left out") + (f": {words}" if words else "")
-        elif problems and problems[0].severity is Severity.BLOCK:
-            mark, colour, words = "!", "$text-warning", _("taken in: {problem}").format(problem=words)
-        cropped = f"{placement.cropped:.0%}" if placement.cropped >= 0.005 else "–"
-        figures = (
-            f" {drawing.width}×{drawing.height}".rjust(11)
-            + f" {placement.bucket.width}×{placement.bucket.height}".rjust(11)
-            + cropped.rjust(5)
-            + f"{placement.enlargement:.2f}×".rjust(7)
-            + " "
-        )
+        if drawing is None:
+            figures = " " * (11 + 11 + 5 + 7 + 1)
+        else:
+            placement = self.survey.placements[item]
+            cropped = f"{placement.cropped:.0%}" if placement.cropped >= 0.005 else "–"
+            bucket = f" {placement.bucket.width}×{placement.bucket.height}"
+            scale = f"{placement.enlargement:.2f}×"
+            figures = size.rjust(11) + bucket.rjust(11) + cropped.rjust(5) + scale.rjust(7) + " "
+            if out:
+                blocked = problems and problems[0].severity is Severity.BLOCK
+                mark, colour, words = "✗", "$text-error", words if blocked else _("left out")
+            elif problems and problems[0].severity is Severity.BLOCK:
+                mark, colour, words = "!", "$text-warning", _("taken in: {problem}").format(problem=words)
         style = "$foreground-muted" if out else ""
         return Content.assemble((f"{mark} ", colour), (name, style), (figures, style), (fitting(words, 19), colour))
+
+    def _letters(self, item: int) -> str:
+        return _letters_of(self.name(item))
 
     def _passes(self, name: str) -> Callable[[int], bool]:
         match name:
             case "all":
-                return lambda _index: True
+                return lambda _item: True
             case "problems":
                 return self.is_doubtful
             case "out":
-                return lambda index: index not in self.usable
+                return lambda item: item not in self.usable
             case code:
-                names = {one for one, problems in self.problems.items() if any(p.code == code for p in problems)}
-                return lambda index: self.drawings[index].name in names
+                return lambda item: any(problem.code == code for problem in self.problems_of(item))
 
-    def _worst(self, index: int) -> Severity | None:
-        problems = self.problems.get(self.drawings[index].name)
-        return problems[0].severity if problems else None
+
+@lru_cache(maxsize=1 << 16)
+def _letters_of(name: str) -> str:
+    """A name as one looks it up: é beside e, Z beside z."""
+    return unicodedata.normalize("NFKD", name).casefold()
 
 
 def _by_drawing(survey: Survey) -> dict[str, list[Problem]]:

@@ -50,6 +50,7 @@ KEYS: dict[str, Key] = {
     "list.last": Key("end,G", "last", lambda: _("Last")),
     "list.choose": Key("enter", "choose", lambda: _("Choose")),
 
+    "drawings.look": Key("enter", "look", lambda: _("Look")),
     "drawings.exclude": Key("x,space", "exclude", lambda: _("Leave out"), footer=True),
     "drawings.filter": Key("f", "filter", lambda: _("Filter"), footer=True),
     "drawings.treat": Key("t", "treat", lambda: _("Treatment"), footer=True),

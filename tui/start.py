@@ -3,6 +3,7 @@
 import os
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -10,9 +11,9 @@ from msgspec.structs import replace
 from core import paths, preferences
 from core.errors import BocetoError
 from core.language import _
-from core.project import Project, place_of
+from core.project import Project, begin, place_of
 from tui import terminal
-from tui.cli import EXIT_USAGE, tell
+from tui.cli import EXIT_ERROR, EXIT_USAGE, tell
 from tui.work import Work, opened
 
 
@@ -48,7 +49,16 @@ def start(options: Namespace) -> int:
 
         app = BocetoApp(found, work, at, chosen)
         status = app.run(mouse=not options.no_mouse)
-    return status if status is not None else app.return_code or 0
+    if status is None and app.return_code:
+        tell(
+            BocetoError(
+                _("The wizard ended by an error that Boceto does not know."),
+                _("The whole story is at the end of {log}.").format(log=paths.shown(log)),
+                _("Your answers are kept, and a training that runs goes on: `boceto` opens it again."),
+            )
+        )
+        return EXIT_ERROR
+    return status or 0
 
 
 def begun(target: str) -> tuple[Work, str]:
@@ -64,6 +74,10 @@ def begun(target: str) -> tuple[Work, str]:
             _("There is no folder and no project called “{target}”.").format(target=target),
             hint=_("Give the folder your drawings are in. `boceto ls` shows the projects there are."),
         )
+    with suppress(BocetoError):  # the screen says what is wrong with a name, and lets one choose another
+        known, _project = begin(folder)
+        if known.file.is_file():
+            return opened(known)
     return Work(project=Project(name="", dataset=str(folder))), "folder"
 
 

@@ -27,7 +27,7 @@ def facts(
     if held_out := used - len(frozen.trained):
         drawings += ", " + _("{n} of them held out").format(n=held_out)
     captioned = sum(bool(survey.captions[index].training_text) for index in survey.usable(project))
-    reckoned = _("{n}: {repeats} repeats, {epochs} epochs, batch {batch_size}").format(
+    reckoned = _("{n} (repeats {repeats}, epochs {epochs}, batch size {batch_size})").format(
         n=steps, repeats=plan.repeats, epochs=plan.epochs, batch_size=plan.batch_size
     )
     rows = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import BocetoError
-from core.files import write_bytes
+from core.files import replacing
 from core.language import _
 
 Reviewed = Mapping[str, str]
@@ -29,8 +29,9 @@ def load(path: Path) -> dict[str, str]:
 
 
 def save(path: Path, reviewed: Reviewed) -> None:
-    """Keep it, whole or not at all."""
-    write_bytes(path, msgspec.json.encode(reviewed))
+    """Keep it, whole or not at all. It is written at every key: that a power cut may take the last is no harm."""
+    with replacing(path, flush=False) as temporary:
+        temporary.write_bytes(msgspec.json.encode(reviewed))
 
 
 def mark(text: str) -> str:

@@ -1,7 +1,7 @@
 """The survey: what a dataset's folder holds, and everything that is wrong with it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from threading import Event
 
@@ -25,7 +25,7 @@ from core.project import Place, Project
 Problems = tuple[Problem, ...]
 
 
-class Survey(Struct, frozen=True, kw_only=True):
+class Survey(Struct, frozen=True, kw_only=True, dict=True):
     """What a dataset's folder holds: drawings in their buckets, and everything that is wrong."""
 
     drawings: tuple[Drawing, ...]
@@ -56,13 +56,17 @@ class Survey(Struct, frozen=True, kw_only=True):
             *self.word,
         )
 
-    def usable(self, project: Project) -> list[int]:
-        """Indices of the drawings that can be trained: not excluded, not blocked unless the artist said otherwise."""
-        blocked = {
+    @cached_property
+    def _blocked(self) -> frozenset[str]:
+        return frozenset(
             problem.drawing
             for problem in chain(*self.shapes, self.repeats, *self.texts)
             if problem.severity is Severity.BLOCK
-        }
+        )
+
+    def usable(self, project: Project) -> list[int]:
+        """Indices of the drawings that can be trained: not excluded, not blocked unless the artist said otherwise."""
+        blocked = self._blocked
         allowed = {name for name, treatment in project.treatments.items() if treatment.excluded is False}
         excluded = {name for name, treatment in project.treatments.items() if treatment.excluded}
         return [

@@ -7,6 +7,7 @@ from time import sleep
 
 import pytest
 from msgspec.structs import replace
+from textual.events import Key
 from textual.widgets import Footer, Input, OptionList
 from textual.widgets._footer import FooterKey
 
@@ -583,3 +584,33 @@ def test_an_error_is_shown_in_words_with_what_to_do(trained: Place) -> None:
             assert "What [red]happened[/]." in shown and "→ What to do." in shown
 
     driven(journey)
+
+
+# Typing ahead.
+
+
+def test_keys_that_arrive_at_once_go_where_they_were_meant(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    folder = place.dataset(project)
+    first, second = (path.with_suffix(".txt") for path in sorted(folder.glob("*.png"))[:2])
+    before = first.read_text().strip(), second.read_text().strip()
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (app, pilot):
+            # Edit, keep, edit the next, keep; then on to the next screens, though they still look for something.
+            for key in ("enter", *" xnu", "enter", "enter", *" zjk", "enter", "ctrl+n", "ctrl+n"):
+                app.post_message(key_of(key))
+            await until(lambda: app.screen.AT == "steps", pilot)
+            await settled(app, pilot)
+            for key in ("7", "tab", "3", "0", "tab", "4", "escape"):
+                app.post_message(key_of(key))
+            await until(lambda: app.screen.AT == "base", pilot)
+            plan = app.screen.work.project.plan
+            assert (plan.repeats, plan.epochs, plan.batch_size) == (7, 30, 4)
+
+    driven(journey)
+    assert (first.read_text().strip(), second.read_text().strip()) == (f"{before[0]} xnu", f"{before[1]} zjk")
+
+
+def key_of(key: str) -> Key:
+    return Key("space" if key == " " else key, key if len(key) == 1 else None)

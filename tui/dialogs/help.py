@@ -1,5 +1,7 @@
 """The help for the place one is in: what it is for, and every key that counts there."""
 
+from itertools import zip_longest
+
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -9,6 +11,7 @@ from core.language import _
 from tui.dialogs.dialog import Dialog
 from tui.keys import KEYS
 from tui.widgets.text import Text
+from tui.words import fitting
 
 
 class Help(Dialog[None]):
@@ -36,14 +39,17 @@ class Help(Dialog[None]):
 
 
 def _keys(screen: Screen[None]) -> Content:
-    """One line an action, with all its keys."""
+    """Every action with its keys, in two columns."""
     found: dict[str, tuple[list[str], str]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if binding.id in KEYS:
             shown = screen.app.get_key_display(binding)
             found.setdefault(binding.id, ([], binding.description))[0].append(shown)
-    lines = [
-        Content.assemble((f"{' '.join(keys):>14}  ", "bold $text-accent"), words) for keys, words in found.values()
+    cells = [
+        Content.assemble((fitting(" ".join(keys), 11) + " ", "bold $text-accent"), fitting(words, 22))
+        for keys, words in found.values()
     ]
-    return Content("\n").join(lines)
+    half = -(-len(cells) // 2)
+    pairs = zip_longest(cells[:half], cells[half:], fillvalue=Content(""))
+    return Content("\n").join(Content.assemble(left, "  ", right) for left, right in pairs)

@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 from core.images.treatment import Treatment
 from core.language import _, ngettext
 from tui.dialogs.dialog import Dialog
+from tui.widgets.check import Check
 from tui.widgets.text import Text
 from tui.words import shortened
 
@@ -45,10 +46,9 @@ class Treat(Dialog[Treated]):
         fit, paper = self._present.fit, self._present.background
         with Vertical(id="box"):
             yield Text(_("Treatment of {name}").format(name=shortened(self._drawing, 40)), id="title")
-            yield Checkbox(
+            yield Check(
                 ngettext("for the {n} drawing shown", "for all {n} drawings shown", self._shown).format(n=self._shown),
                 id="all",
-                compact=True,
             )
             yield OptionList(
                 Option(_mark(fit == "crop") + _("Fill the bucket: what stands over is cropped"), id="fit:crop"),

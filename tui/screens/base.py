@@ -89,6 +89,11 @@ class BaseScreen(StepScreen):
         return "" if chosen.base else chosen.trouble or _("This base is not on this disk yet.")
 
     @property
+    def busy(self) -> bool:
+        """While bases are looked for."""
+        return not self._offers
+
+    @property
     def _chosen(self) -> Offer | None:
         return next((offer for offer in self._offers if offer.id == self.work.project.base), None)
 

@@ -52,6 +52,8 @@ class Captions(SurveyedScreen):
         self._reviewed = review.load(work.place.reviewed) if work.place else {}
         self._items: list[int] = []
         self._read: set[int] = set()
+        self._troubled = 0
+        self._checked: tuple[str, object, list[Problem]] | None = None
         self._tokens: dict[int, int] = {}
 
     @property
@@ -113,7 +115,7 @@ class Captions(SurveyedScreen):
             for index in self._items
             if review.is_reviewed(self._reviewed, self.survey.drawings[index].name, self.survey.captions[index].text)
         }
-        self._tokens = {}
+        self._forget()
         self._arrange()
         self._say_word()
         if not self.work.project.activation_word:
@@ -152,13 +154,14 @@ class Captions(SurveyedScreen):
         if file.trouble:
             self.say(_("This caption cannot be edited: {reason}.").format(reason=file.trouble))
             return
-        self.field.edit(file.training_text, self.rows.y_of_cursor(), BEFORE_TEXT)
+        width = self.rows.scrollable_content_region.width - BEFORE_TEXT
+        self.field.edit(index, file.training_text, BEFORE_TEXT, self.rows.y_of_cursor(), width)
 
     @on(CaptionField.Kept)
     def kept_caption(self, message: CaptionField.Kept) -> None:
         """Write it, and go to the next; what cannot be written stays in the field."""
-        index = self.rows.item
-        assert self.survey and index is not None
+        index = message.index
+        assert self.survey
         file = self.survey.captions[index]
         if message.changed:
             before = file.text
@@ -285,7 +288,7 @@ class Captions(SurveyedScreen):
         self.work = self.work.with_project(replace(self.work.project, activation_word=word))
         if self.survey:
             self.work = self.work.with_survey(self.survey.with_word(self.work.project, self.base))
-            self._tokens = {}
+            self._forget()
             self._arrange()
 
     def _write(self, index: int, text: str) -> bool:
@@ -301,15 +304,23 @@ class Captions(SurveyedScreen):
 
     def _put(self, index: int, file: store.CaptionFile) -> None:
         assert self.survey
+        self._troubled -= bool(self.survey.texts[index])
         self.work = self.work.with_survey(self.survey.with_caption(index, file, self.work.project, self.base))
+        self._troubled += bool(self.survey.texts[index])
         self._tokens.pop(index, None)
         if review.is_reviewed(self._reviewed, self.survey.drawings[index].name, file.text):
             self._read.add(index)
         else:
             self._read.discard(index)
         self.rows.redraw(index)
-        self._summarise()
+        self.say()
         self._show_details()
+
+    def _forget(self) -> None:
+        """Reckon anew what depends on the activation word."""
+        assert self.survey
+        self._tokens = {}
+        self._troubled = sum(bool(self.survey.texts[index]) for index in self._items)
 
     def _accept(self, index: int) -> None:
         assert self.survey and self.work.place
@@ -321,7 +332,7 @@ class Captions(SurveyedScreen):
             except BocetoError as error:
                 self.app.show_error(error)
         self.rows.redraw(index)
-        self._summarise()
+        self.say()
 
     def _arrange(self) -> None:
         wanted = self.finder.value.casefold()
@@ -334,7 +345,7 @@ class Captions(SurveyedScreen):
                 if wanted in survey.drawings[index].name.casefold() or wanted in survey.captions[index].text.casefold()
             ]
         )
-        self._summarise()
+        self.say()
 
     def _go(self, direction: int, wanted: Callable[[int], bool]) -> bool:
         items = self.rows.items
@@ -350,25 +361,29 @@ class Captions(SurveyedScreen):
             self.say(_("No caption has a problem."))
 
     def _word_problems(self) -> list[Problem]:
+        """What speaks against the word as it is typed; the word that is kept was checked with the survey."""
         assert self.survey
-        captions = [file.training_text for file in self.survey.captions]
-        return check_word(self.word.word, tokenizer_of(self.base), captions)
+        word, known = self.word.word, self._checked
+        if word == self.work.project.activation_word:
+            return list(self.survey.word) or ([] if word else check_word("", tokenizer_of(self.base), ()))
+        captions = self.survey.captions
+        if known is None or known[0] != word or known[1] is not captions:
+            texts = [file.training_text for file in captions]
+            known = self._checked = (word, captions, check_word(word, tokenizer_of(self.base), texts))
+        return known[2]
 
     def _say_word(self) -> None:
         self.word.say(self._word_problems(), tokenizer_of(self.base).count(self.word.word))
 
-    def _summarise(self) -> None:
-        survey = self.survey
-        if survey is None:
-            return
-        read = len(self._read)
-        troubled = sum(bool(survey.texts[index]) for index in self._items)
-        words = _("{read} of {count} read, {troubled} with a problem").format(
-            read=read, count=len(self._items), troubled=troubled
-        )
-        if self.finder.value:
-            words = _("{shown} found").format(shown=len(self.rows.items)) + " · " + words
-        self.say(words if not self.obstacle else "")
+    def say(self, words: str = "") -> None:
+        """Unless something else is to be said, how far the reading is."""
+        if not words and self.survey and not self.obstacle:
+            words = _("{read} of {count} read, {troubled} with a problem").format(
+                read=len(self._read), count=len(self._items), troubled=self._troubled
+            )
+            if self.finder.value:
+                words = _("{shown} found").format(shown=len(self.rows.items)) + " · " + words
+        super().say(words)
 
     def _tokens_of(self, index: int) -> int:
         if index not in self._tokens:
@@ -400,7 +415,9 @@ class Captions(SurveyedScreen):
         if typed is not None:
             file = replace(file, text=typed)
         problems = self.survey.texts[index] if typed is None else ()
-        details.update(whole(drawing.name, file, self.work.project, tokenizer_of(self.base), problems))
+        words = whole(drawing.name, file, self.work.project, tokenizer_of(self.base), problems)
+        # Its place is as large as it is: to lay the screen out anew would take longer than to draw it.
+        details.update(words, layout=False)
         if typed is None:
             treatment = self.work.project.treatments.get(drawing.name)
             self.picture.show(

@@ -19,6 +19,7 @@ from core.language import _, ngettext
 from core.plan.survey import placed
 from tui import gallery
 from tui.dialogs.compare import Compare
+from tui.dialogs.look import Look
 from tui.dialogs.pick import Pick
 from tui.dialogs.treatment import Treat
 from tui.gallery import Gallery
@@ -42,8 +43,8 @@ class Drawings(SurveyedScreen):
     AT = "drawings"
     CSS_PATH = "drawings.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bind(
-        "drawings.exclude", "drawings.filter", "drawings.treat", "drawings.sort", "drawings.problem", "drawings.twin",
-        "drawings.nested", "drawings.rescan", "undo", "redo", "pictures",
+        "drawings.look", "drawings.exclude", "drawings.filter", "drawings.treat", "drawings.sort", "drawings.problem",
+        "drawings.twin", "drawings.nested", "drawings.rescan", "undo", "redo", "pictures",
     )  # fmt: skip
     AUTO_FOCUS = "#rows"
 
@@ -114,7 +115,10 @@ class Drawings(SurveyedScreen):
         """Show everything that is known."""
         survey = self.survey
         assert survey
-        self._gallery = Gallery.of(survey, self.work.project)
+        if self._gallery.survey is survey:
+            self._gallery = self._gallery.used_by(self.work.project)
+        else:
+            self._gallery = Gallery.of(survey, self.work.project)
         self._arrange()
         self._show_details()
 
@@ -128,9 +132,9 @@ class Drawings(SurveyedScreen):
     def action_exclude(self) -> None:
         """Leave the drawing out, or take it in again."""
         index = self.rows.item
-        if index is None or self.survey is None:
+        drawing = self._gallery.drawing(index)
+        if index is None or drawing is None or self.survey is None:
             return
-        drawing = self._gallery.drawings[index]
         out = index in self._gallery.usable
         before = self._treatment(drawing.name)
         blocked = any(problem.severity is Severity.BLOCK for problem in self._gallery.problems_of(index))
@@ -153,20 +157,27 @@ class Drawings(SurveyedScreen):
     @work
     async def action_treat(self) -> None:
         """Choose how the drawing, or every one that is shown, is treated."""
-        index = self.rows.item
-        if index is None or self.survey is None:
+        drawing = self._gallery.drawing(self.rows.item)
+        if drawing is None or self.survey is None:
             return
-        drawing = self._gallery.drawings[index]
         answer = await self.app.push_screen_wait(
             Treat(drawing.name, self._treatment(drawing.name), len(self.rows.items))
         )
         if answer is None:
             return
-        names = [self._gallery.drawings[item].name for item in self.rows.items] if answer.all_shown else [drawing.name]
+        shown = filter(None, map(self._gallery.drawing, self.rows.items))
+        names = [one.name for one in shown] if answer.all_shown else [drawing.name]
         changed = {name: replace(self._treatment(name), **answer.chosen) for name in names}
         self._change(
             ngettext("treatment of {n} drawing", "treatment of {n} drawings", len(names)).format(n=len(names)), changed
         )
+
+    def action_look(self) -> None:
+        """The drawing as large as the screen, with everything that is said of it."""
+        item = self.rows.item
+        if item is not None:
+            drawing = self._gallery.drawing(item)
+            self.app.push_screen(Look(self.app.terminal, self._shown(drawing) if drawing else None, self._words(item)))
 
     def action_sort(self) -> None:
         """The next order."""
@@ -189,9 +200,9 @@ class Drawings(SurveyedScreen):
     async def action_compare(self) -> None:
         """Two drawings that look alike, side by side."""
         index = self.rows.item
-        if index is None or self.work.place is None:
+        drawing = self._gallery.drawing(index)
+        if index is None or drawing is None or self.work.place is None:
             return
-        drawing = self._gallery.drawings[index]
         other = next((one.other for one in self._gallery.problems_of(index) if one.code in _TWINS), "")
         found = next((one for one in self._gallery.drawings if one.name == other), None)
         if found is None:
@@ -253,7 +264,9 @@ class Drawings(SurveyedScreen):
         changed = {name for name in {*old, *treatments} if old.get(name) != treatments.get(name)}
         self.work = self.work.with_project(replace(self.work.project, treatments=dict(treatments)))
         assert self.survey
-        self.work = self.work.with_survey(self.survey.with_treatments(self.work.project, self.base, changed))
+        moved = {name for name in changed if _fit(old.get(name)) != _fit(treatments.get(name))}
+        if moved:
+            self.work = self.work.with_survey(self.survey.with_treatments(self.work.project, self.base, moved))
         self.ready()
         self.say()
 
@@ -277,43 +290,60 @@ class Drawings(SurveyedScreen):
         return self._gallery.line(index, width)
 
     def _summarise(self) -> None:
-        survey, usable = self.survey, self._gallery.usable
-        count = ngettext("{n} drawing", "{n} drawings", len(self._gallery.drawings)).format(
-            n=len(self._gallery.drawings)
-        )
-        if survey is None:
+        survey, gallery_ = self.survey, self._gallery
+        count = ngettext("{n} drawing", "{n} drawings", len(gallery_.drawings)).format(n=len(gallery_.drawings))
+        if survey is None or self.work.seen is None:
             self.query_one("#summary", Text).update(count)
             return
-        buckets = Counter(survey.placements[index].bucket for index in usable)
+        shown = "" if self._filter == gallery.ALL else _("shown: {n}").format(n=len(self.rows.items)) + "  "
+        used = _("{drawings}, {used} used").format(drawings=count, used=len(gallery_.usable))
+        broken = len(gallery_.broken)
+        unread = ", " + _("{n} unreadable").format(n=broken) if broken else ""
+        made_for = _("for {base}, {native} px").format(base=plain(self.base.name), native=self.work.seen.native)
+        parts: list[tuple[str, str]] = [
+            (shown, "$text-accent"), (used, "bold"), (unread, "$text-error"), (f"  {made_for}  ", "$foreground-muted"),
+        ]  # fmt: skip
+        buckets = Counter(survey.placements[index].bucket for index in gallery_.usable)
         most = max(buckets.values(), default=1)
-        used = _("{drawings}, {used} used").format(drawings=count, used=len(usable))
-        native = self.work.seen.native if self.work.seen else 0
-        made_for = _("for {base}, {native} px").format(base=plain(self.base.name), native=native)
-        parts: list[tuple[str, str]] = [(used, "bold"), (f"  {made_for}  ", "$foreground-muted")]
         for bucket, number in buckets.most_common(12):
             bar = "▁▂▃▄▅▆▇█"[round((number / most) * 7)]
-            size_of = f" {bucket.width}×{bucket.height}: {number}  "
-            parts += [(bar, "$text-primary"), (size_of, "$foreground-muted")]
-        shown = "" if self._filter == gallery.ALL else _("shown: {n}").format(n=len(self.rows.items)) + "  "
-        self.query_one("#summary", Text).update(Content.assemble((shown, "$text-accent"), *parts))
+            parts += [(bar, "$text-primary"), (f" {bucket.width}×{bucket.height}: {number}  ", "$foreground-muted")]
+        self.query_one("#summary", Text).update(Content.assemble(*parts))
 
     def _show_details(self) -> None:
-        index, place = self.rows.item, self.work.place
-        details = self.query_one("#details", Text)
-        if index is None or place is None:
+        item, place = self.rows.item, self.work.place
+        details, drawing = self.query_one("#details", Text), self._gallery.drawing(item)
+        if item is None or place is None:
             self.picture.show(None)
-            words = lines_of((*self.survey.folder, *self.survey.unreadable)) if self.survey else []
-            details.update(Content("\n").join(words))
+            details.update(Content("\n").join(lines_of(self.survey.folder) if self.survey else []))
             return
-        drawing, folder = self._gallery.drawings[index], place.dataset(self.work.project)
-        treatment = self._treatment(drawing.name)
+        # Its place is as large as it is: to lay the screen out anew would take longer than to draw it.
+        details.update(self._words(item), layout=False)
+        folder = place.dataset(self.work.project)
+        self.picture.show(self._shown(drawing) if drawing else None)
+        around = map(self._gallery.drawing, self.rows.items[max(0, self.rows.cursor - 2) : self.rows.cursor + 3])
+        self.picture.prefetch([folder / one.name for one in around if one])
+
+    def _words(self, item: int) -> Content:
+        """Everything that is to be said of one file."""
+        drawing, problems = self._gallery.drawing(item), self._gallery.problems_of(item)
+        lines = [Content.styled(plain(self._gallery.name(item)), "bold")]
+        if drawing:
+            facts = f"{drawing.format}, {size(drawing.bytes)}, {drawing.width}×{drawing.height}"
+            lines.append(Content.styled(facts, "$foreground-muted"))
+        if drawing and self.survey:
+            treatment, bucket = self._treatment(drawing.name), self.survey.placements[item].bucket
+            fit = _("cropped to") if treatment.fit == "crop" else _("kept whole in")
+            paper = " · " + _("paper {colour}").format(colour=treatment.background) if drawing.transparent else ""
+            lines.append(Content.styled(f"{fit} {bucket.width}×{bucket.height}{paper}", "$foreground-muted"))
+        if self.survey and not problems:
+            lines.append(Content.styled("✓ " + _("Nothing is wrong with it."), "$text-success"))
+        return Content("\n").join([*lines, *lines_of(problems)])
+
+    def _shown(self, drawing: Drawing) -> Shown:
+        """The picture of a drawing, with what the crop keeps of it."""
+        assert self.work.place
         kept = None
-        lines: list[Content | str] = [
-            Content.styled(plain(drawing.name), "bold"),
-            Content.styled(
-                f"{drawing.format}, {size(drawing.bytes)}, {drawing.width}×{drawing.height}", "$foreground-muted"
-            ),
-        ]
         if self.survey:
             placement = placed(drawing, self.work.project, self.base)
             across, down = placement.resized_width, placement.resized_height
@@ -323,19 +353,12 @@ class Drawings(SurveyedScreen):
                 min(1.0, (placement.left + placement.bucket.width) / across),
                 min(1.0, (placement.top + placement.bucket.height) / down),
             )
-            fit = _("cropped to") if treatment.fit == "crop" else _("kept whole in")
-            line = f"{fit} {placement.bucket.width}×{placement.bucket.height}"
-            if drawing.transparent:
-                line += " · " + _("paper {colour}").format(colour=treatment.background)
-            lines.append(Content.styled(line, "$foreground-muted"))
-            problems = self._gallery.problems_of(index)
-            lines += lines_of(problems)
-            if not problems:
-                lines.append(Content.styled("✓ " + _("Nothing is wrong with it."), "$text-success"))
-        details.update(Content("\n").join(lines))
-        self.picture.show(Shown(folder / drawing.name, treatment.background, kept))
-        around = self.rows.items[max(0, self.rows.cursor - 2) : self.rows.cursor + 3]
-        self.picture.prefetch([folder / self._gallery.drawings[item].name for item in around])
+        path = self.work.place.dataset(self.work.project) / drawing.name
+        return Shown(path, self._treatment(drawing.name).background, kept)
+
+
+def _fit(treatment: Treatment | None) -> str:
+    return (treatment or Treatment()).fit
 
 
 SCREEN = Drawings

@@ -88,6 +88,11 @@ class Folder(StepScreen):
         return ""
 
     @property
+    def busy(self) -> bool:
+        """While the folder is looked at."""
+        return self._holds is None
+
+    @property
     def _is_own(self) -> bool:
         """Whether it is the folder that this project has already."""
         known = self.work

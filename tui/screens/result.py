@@ -73,7 +73,7 @@ class Result(StepScreen):
                 yield OptionList(*self._files(), id="files", markup=False)
                 yield Text(self._loss(), id="loss")
                 yield Curve(id="curve")
-                with VerticalScroll(id="next-steps", can_focus=False):
+                with VerticalScroll(id="next-steps"):
                     yield Text(self._words(), id="words")
             with Vertical(id="right"):
                 yield Text(id="preview-words")
@@ -183,20 +183,15 @@ class Result(StepScreen):
         return f'boceto draw {paths.shown(Path(path)) if quote(path) == path else quote(path)} "…"'
 
     def _words(self) -> Content:
-        word = self._plan.activation_word
-        lines = [
-            Content.styled(_("Try it"), "bold $text-primary"),
-            Content(plain(self._command())),
+        word, base = plain(self._plan.activation_word), plain(self._plan.base.name)
+        lines = [Content.styled(_("Try it"), "bold $text-primary"), Content(plain(self._command()))]
+        if word:
+            lines.insert(1, Content.assemble(_("Begin every prompt with "), (word, "bold $text-accent"), "."))
+        lines += [
             Content.styled(_("Next"), "bold $text-primary"),
             Content(_("ComfyUI, Forge, A1111: copy the file into their folder for LoRAs.")),
+            Content(_("It works best on {base}, and less well on other families.").format(base=base)),
         ]
-        if word:
-            lines.append(Content.assemble(_("Begin every prompt with "), (plain(word), "bold $text-accent"), "."))
-        lines.append(
-            Content(
-                _("It works best on {base}, and less well on other families.").format(base=plain(self._plan.base.name))
-            )
-        )
         return Content("\n").join(lines)
 
 

@@ -38,6 +38,7 @@ class StepScreen(Screen[None]):
         super().__init__()
         self._bindings = spoken(self._bindings)
         self.work = work
+        self._wanted = False
         self.answer: asyncio.Future[tuple[Work, str]] = asyncio.get_running_loop().create_future()
 
     @property
@@ -54,6 +55,11 @@ class StepScreen(Screen[None]):
     def obstacle(self) -> str:
         """Why one cannot go on yet; empty when one can."""
         return ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the obstacle goes away by itself: then one goes on as soon as it has."""
+        return False
 
     def content(self) -> ComposeResult:
         """The widgets of this screen."""
@@ -89,19 +95,25 @@ class StepScreen(Screen[None]):
         obstacle = self.obstacle
         self.status.update(words or obstacle)
         self.status.set_class(bool(obstacle) and not words, "-obstacle")
+        if self._wanted and not obstacle:
+            self._wanted = False
+            self.call_later(self.action_next)
 
     @on(Button.Pressed, "#next")
     def action_next(self) -> None:
         """Go on, or say why not."""
         if self.obstacle:
+            self._wanted = self.busy
             self.say()
-            self.app.bell()
+            if not self.busy:
+                self.app.bell()
             return
         self.leave(wizard.after(self.AT))
 
     @on(Button.Pressed, "#back")
     def action_back(self) -> None:
         """Go back; what was answered so far is kept."""
+        self._wanted = False
         self.leave(wizard.before(self.AT), strict=False)
 
     def leave(self, to: str, strict: bool = True) -> None:
@@ -112,6 +124,7 @@ class StepScreen(Screen[None]):
             self.app.show_error(error)
             return
         if not self.answer.done():
+            self.app.hold_keys()
             self.answer.set_result((work, to))
 
     def kept(self, at: str, strict: bool = True) -> Work:

@@ -91,6 +91,8 @@ class Training(StepScreen):
         self._unwatched = threading.Event()
         self._story = Story()
         self._told = 0
+        # An end that one has not watched, as that of an old run, leads nowhere by itself.
+        self._was_alive = work.run.is_alive()
         self._gone: BocetoError | None = None
         self._preview = ""
 
@@ -174,7 +176,7 @@ class Training(StepScreen):
         self._show()
         self._tell()
         self.say()
-        if any(isinstance(event, events.Finished) for event in message.batch) and self._watched_its_end(message.batch):
+        if self._was_alive and isinstance(self._story.end, events.Finished):
             self.app.bell()
             self.leave("result")
         failed = next((event for event in message.batch if isinstance(event, events.Failed)), None)
@@ -270,13 +272,9 @@ class Training(StepScreen):
     # How it is shown.
 
     def _watch_again(self) -> None:
-        self._story, self._told = Story(), 0
+        self._story, self._told, self._was_alive = Story(), 0, True
         self.log_lines.clear()
         self.follow_run()
-
-    def _watched_its_end(self, batch: list[Event]) -> bool:
-        """Whether it ended under our eyes; an old run's history comes whole in the first batch."""
-        return time.time() - batch[-1].t < 10 * EVERY
 
     def _show(self) -> None:
         story = self._story

@@ -23,9 +23,9 @@ class CaptionField(Input):
     class Kept(Message):
         """The text is as it should be."""
 
-        def __init__(self, text: str, changed: bool) -> None:
+        def __init__(self, index: int, text: str, changed: bool) -> None:
             super().__init__()
-            self.text, self.changed = text, changed
+            self.index, self.text, self.changed = index, text, changed
 
     class Left(Message):
         """The row is to stay as it was."""
@@ -33,15 +33,16 @@ class CaptionField(Input):
     def __init__(self) -> None:
         super().__init__(select_on_focus=False, placeholder=_("what the drawing shows"))
         self.cursor_blink = False
-        self._begun = ""
+        self._index, self._begun = 0, ""
 
-    def edit(self, text: str, y: int, x: int) -> None:
-        """Begin to edit `text` over the row at line `y`, from column `x` on."""
+    def edit(self, index: int, text: str, x: int, y: int, width: int) -> None:
+        """Begin to edit `text`, the caption of drawing `index`, at column `x` of line `y`, so many cells wide."""
+        self._index = index
         with self.prevent(Input.Changed):
             # What a terminal would obey cannot be typed and has no place in a caption.
             self.value = self._begun = "".join(letter for letter in text if letter.isprintable())
         self.styles.offset = (x, y)
-        self.styles.width = max(10, self.container_size.width - x - 1)
+        self.styles.width = width
         self.cursor_position = len(self.value)
         self.display = True
         self.focus()
@@ -65,4 +66,4 @@ class CaptionField(Input):
             self._keep()
 
     def _keep(self) -> None:
-        self.post_message(self.Kept(self.value.strip(), self.value != self._begun))
+        self.post_message(self.Kept(self._index, self.value.strip(), self.value != self._begun))

@@ -14,6 +14,7 @@ from core.language import _
 from core.settings import Choice, Plan, choices
 from tui.choices import written
 from tui.labels import label
+from tui.widgets.check import Check
 from tui.widgets.text import Text
 
 
@@ -71,7 +72,7 @@ class Field(Horizontal):
         choice, value = self.choice, self._value
         yield Text(label(choice.name), classes="label")
         if choice.kind is bool:
-            yield Checkbox("", bool(value), compact=True)
+            yield Check(value=bool(value))
         elif choice.kind == "one of":
             yield Select(
                 [(option, option) for option in choice.options],

@@ -30,7 +30,7 @@ class Rows(ScrollView, can_focus=True):
     Rows > .rows--blurred { background: $panel; color: $foreground; text-style: bold; }
     """
 
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)
     """The row under the cursor, counted from 0."""
 
     class Moved(Message):
