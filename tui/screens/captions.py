@@ -1,10 +1,11 @@
 """Captions: the activation word, and every caption read and edited in its row."""
 
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import getters, on
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
@@ -53,6 +54,7 @@ class Captions(SurveyedScreen):
         self._items: list[int] = []
         self._read: set[int] = set()
         self._troubled = 0
+        self._saving = threading.Lock()
         self._checked: tuple[str, object, list[Problem]] | None = None
         self._tokens: dict[int, int] = {}
 
@@ -316,6 +318,13 @@ class Captions(SurveyedScreen):
         self.say()
         self._show_details()
 
+    @work(thread=True, exit_on_error=False, group="reviewed")
+    def save_reviewed(self) -> None:
+        """Write down what was read. A disk that is busy must not hold up the reading; the last to write is right."""
+        assert self.work.place
+        with self._saving:
+            review.save(self.work.place.reviewed, dict(self._reviewed))
+
     def _forget(self) -> None:
         """Reckon anew what depends on the activation word."""
         assert self.survey
@@ -327,10 +336,7 @@ class Captions(SurveyedScreen):
         if index not in self._read:
             self._read.add(index)
             self._reviewed[self.survey.drawings[index].name] = review.mark(self.survey.captions[index].text)
-            try:
-                review.save(self.work.place.reviewed, self._reviewed)
-            except BocetoError as error:
-                self.app.show_error(error)
+            self.save_reviewed()
         self.rows.redraw(index)
         self.say()
 

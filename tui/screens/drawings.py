@@ -293,7 +293,7 @@ class Drawings(SurveyedScreen):
         survey, gallery_ = self.survey, self._gallery
         count = ngettext("{n} drawing", "{n} drawings", len(gallery_.drawings)).format(n=len(gallery_.drawings))
         if survey is None or self.work.seen is None:
-            self.query_one("#summary", Text).update(count)
+            self.query_one("#summary", Text).update(count, layout=False)
             return
         shown = "" if self._filter == gallery.ALL else _("shown: {n}").format(n=len(self.rows.items)) + "  "
         used = _("{drawings}, {used} used").format(drawings=count, used=len(gallery_.usable))
@@ -308,7 +308,7 @@ class Drawings(SurveyedScreen):
         for bucket, number in buckets.most_common(12):
             bar = "▁▂▃▄▅▆▇█"[round((number / most) * 7)]
             parts += [(bar, "$text-primary"), (f" {bucket.width}×{bucket.height}: {number}  ", "$foreground-muted")]
-        self.query_one("#summary", Text).update(Content.assemble(*parts))
+        self.query_one("#summary", Text).update(Content.assemble(*parts), layout=False)
 
     def _show_details(self) -> None:
         item, place = self.rows.item, self.work.place

@@ -19,6 +19,7 @@ from tui.app import BocetoApp
 from tui.keys import bind, spoken
 from tui.widgets.rail import Rail
 from tui.widgets.text import Text
+from tui.words import cells
 from tui.work import Work
 
 
@@ -39,6 +40,7 @@ class StepScreen(Screen[None]):
         self._bindings = spoken(self._bindings)
         self.work = work
         self._wanted = False
+        self._lines = 0
         self.answer: asyncio.Future[tuple[Work, str]] = asyncio.get_running_loop().create_future()
 
     @property
@@ -93,7 +95,11 @@ class StepScreen(Screen[None]):
     def say(self, words: str = "") -> None:
         """Show `words` in the line at the bottom, or why one cannot go on."""
         obstacle = self.obstacle
-        self.status.update(words or obstacle)
+        said = words or obstacle
+        lines = 1 if cells(said) <= self.status.size.width else 2
+        # To lay the screen out anew takes longer than to draw it, and is only needed for another number of lines.
+        self.status.update(said, layout=lines != self._lines)
+        self._lines = lines
         self.status.set_class(bool(obstacle) and not words, "-obstacle")
         if self._wanted and not obstacle:
             self._wanted = False
