@@ -33,6 +33,11 @@ def checkup() -> Iterator[Finding]:
     yield _memory()
     yield _disk()
     yield _bases()
+    yield Finding(
+        False,
+        _("Captioners: none in this version"),
+        _("Captions are written by hand, or read from .txt files beside the drawings."),
+    )
     yield from _packages()
 
 
@@ -81,7 +86,7 @@ def _bases() -> Finding:
     return Finding(
         large,
         _("Bases on this disk: {names}").format(names=", ".join(base.name for base in found)),
-        "" if large else _("For real work put an SDXL base on this disk; the screen “Base” says which."),
+        "" if large else _("For real work put an SDXL base on this disk, in the layout of diffusers."),
     )
 
 

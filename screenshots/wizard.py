@@ -5,48 +5,63 @@ Each is kept as SVG and as PNG, at 80×24 and 120×40, in the language of `BOCET
 
 import asyncio
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import resvg_py
+from PIL import Image
 
 from core.language import preferred
 from core.preferences import Preferences
-from core.project import Place
+from core.project import Place, Project
 from tui.app import BocetoApp
 from tui.terminal import Terminal
 from tui.wizard import ORDER
 from tui.work import Work, opened
 
-HERE = Path(__file__).parent
-SIZES = ((120, 40),)
+KEPT = Path(__file__).parent / "wizard"
+SIZES = ((80, 24), (120, 40))
 TERMINAL = Terminal(colours="full", unicode=True, pictures="half", reason="")
 FONT = "DejaVu Sans Mono"
+KEYS = {"drawings": ("s", *["j"] * 2), "captions": (*"jjj", "enter"), "steps": ("tab",), "review": ()}
+"""What is pressed before the picture, so that something is to be seen."""
 
 
-async def shoot(folder: Path, at: str, size: tuple[int, int]) -> None:
-    """One screen at one size."""
-    work, _last = opened(Place(folder))
+async def shoot(folder: Path, at: str, size: tuple[int, int]) -> str:
+    """One screen at one size, as SVG."""
+    work, _at = opened(Place(folder))
     if at == "welcome":
-        work = Work(project=work.project)
+        work = Work(project=Project(name=""))
     app = BocetoApp(TERMINAL, work, at, Preferences())
     async with app.run_test(size=size) as pilot:
-        for _turn in range(12):  # what is looked for in threads, and pictures a moment after the cursor rests
-            await pilot.pause(0.15)
-        svg = app.export_screenshot()
-    name = f"{ORDER.index(at) + 1:02d}-{at}-{size[0]}x{size[1]}-{preferred()}"
-    svg = svg.replace("Fira Code", FONT)
-    (HERE / "wizard" / f"{name}.svg").write_text(svg, encoding="utf-8")
-    png = resvg_py.svg_to_bytes(svg_string=svg, font_family=FONT, monospace_family=FONT, zoom=1)
-    (HERE / "wizard" / f"{name}.png").write_bytes(bytes(png))
+        await rest(pilot)
+        await pilot.press(*KEYS.get(at, ()))
+        await rest(pilot)
+        return app.export_screenshot()
+
+
+async def rest(pilot) -> None:
+    """Until what is looked for in threads is there, and the picture a moment after the cursor rests."""
+    for _turn in range(12):
+        await pilot.pause(0.1)
+
+
+def keep(svg: str, name: str) -> None:
+    """Write both files; the PNG with as few colours as it needs, as it lies in the repository."""
+    (KEPT / f"{name}.svg").write_text(svg, encoding="utf-8")
+    drawn = resvg_py.svg_to_bytes(svg_string=svg.replace("Fira Code", FONT), font_family=FONT, monospace_family=FONT)
+    picture = Image.open(BytesIO(bytes(drawn))).convert("RGB")
+    picture.quantize(64, dither=Image.Dither.NONE).save(KEPT / f"{name}.png", optimize=True)
 
 
 def main() -> None:
     """Shoot the screens that were asked for."""
-    (HERE / "wizard").mkdir(exist_ok=True)
+    KEPT.mkdir(exist_ok=True)
     folder, *screens = sys.argv[1:]
     for at in screens or ORDER:
         for size in SIZES:
-            asyncio.run(shoot(Path(folder), at, size))
+            svg = asyncio.run(shoot(Path(folder), at, size))
+            keep(svg, f"{ORDER.index(at) + 1:02d}-{at}-{size[0]}x{size[1]}-{preferred()}")
 
 
 if __name__ == "__main__":

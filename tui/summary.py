@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from core import paths
+from core.bases.catalog import place_of
 from core.language import _, ngettext
 from core.plan.frozen import FrozenPlan
 from core.plan.steps import steps_per_epoch
@@ -36,7 +37,7 @@ def facts(
         (_("Teaches"), _("a character") if project.kind == "character" else _("a style")),
         (_("Activation word"), project.activation_word or _("none")),
         (_("Captions"), f"{captioned}/{used}"),
-        (_("Base"), f"{frozen.base.name}, {paths.shown(frozen.base.path)}"),
+        (_("Base"), f"{frozen.base.name}, {place_of(frozen.base)}"),
         (_("Steps"), reckoned),
     ]
     if drawings_per_second:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from core import paths
+from core.bases.base import Base
 from core.language import _
 
 
@@ -36,6 +38,12 @@ CATALOG = (
         bytes=17_100_000,
     ),
 )
+
+
+def place_of(base: Base) -> str:
+    """Where a base lies, as people read it."""
+    known = entry(base.id)
+    return _("in the box") if known and known.source == base.path else paths.shown(base.path)
 
 
 def entry(wanted: str) -> Entry | None:

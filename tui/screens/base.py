@@ -14,10 +14,9 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from core import paths
 from core.bases import find
 from core.bases.base import Base
-from core.bases.catalog import CATALOG, entry
+from core.bases.catalog import CATALOG, entry, place_of
 from core.errors import BocetoError
 from core.language import _
 from tui.keys import bind
@@ -144,7 +143,7 @@ class BaseScreen(StepScreen):
         parts = [Content.styled(plain(offer.name), "bold"), Content(plain(offer.good_for)), Content(plain(offer.facts))]
         if offer.base:
             native = _("Made for {native} × {native} pixels.").format(native=offer.base.native)
-            parts += [Content(native), Content.styled(plain(paths.shown(offer.base.path)), "$foreground-muted")]
+            parts += [Content(native), Content.styled(plain(place_of(offer.base)), "$foreground-muted")]
         if offer.trouble:
             parts.append(Content.assemble(("✗ ", "$text-error"), plain(offer.trouble)))
         self.query_one("#details", Text).update(Content("\n\n").join(part for part in parts if part.plain))

@@ -115,10 +115,7 @@ class Drawings(SurveyedScreen):
         """Show everything that is known."""
         survey = self.survey
         assert survey
-        if self._gallery.survey is survey:
-            self._gallery = self._gallery.used_by(self.work.project)
-        else:
-            self._gallery = Gallery.of(survey, self.work.project)
+        self._gallery = Gallery.of(survey, self.work.project)
         self._arrange()
         self._show_details()
 
@@ -267,7 +264,13 @@ class Drawings(SurveyedScreen):
         moved = {name for name in changed if _fit(old.get(name)) != _fit(treatments.get(name))}
         if moved:
             self.work = self.work.with_survey(self.survey.with_treatments(self.work.project, self.base, moved))
-        self.ready()
+        if moved or self._filter == gallery.OUT:
+            self.ready()
+        else:  # the same drawings with the same problems in the same order
+            self._gallery = self._gallery.used_by(self.work.project)
+            self.rows.refresh()
+            self._summarise()
+            self._show_details()
         self.say()
 
     def _treatment(self, name: str) -> Treatment:

@@ -101,7 +101,7 @@ class Folder(StepScreen):
     def content(self) -> ComposeResult:
         """The two fields, what the folder holds, and the tree."""
         yield Text(_("Folder of your drawings"), classes="heading")
-        yield PathInput(str(self._folder), id="path")
+        yield PathInput(paths.shown(self._folder), id="path")
         yield Text(id="holds")
         yield Text(_("Name of the project"), classes="heading")
         yield Input(self.work.project.name, id="name", max_length=100)
@@ -125,7 +125,7 @@ class Folder(StepScreen):
     def marked(self, message: FolderTree.Marked) -> None:
         """Take the folder under the tree's cursor."""
         if self.query_one("#tree").has_focus:
-            self.path.value = str(message.folder)
+            self.path.value = paths.shown(message.folder)
 
     @on(Input.Changed, "#name")
     def named(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 from textual import getters, on
@@ -21,6 +21,9 @@ from tui.widgets.rail import Rail
 from tui.widgets.text import Text
 from tui.words import cells
 from tui.work import Work
+
+if TYPE_CHECKING:
+    from tui.widgets.picture import Picture
 
 
 class StepScreen(Screen[None]):
@@ -91,6 +94,20 @@ class StepScreen(Screen[None]):
     def on_mount(self) -> None:
         """Say at once whether one can go on."""
         self.say()
+
+    def on_screen_suspend(self) -> None:
+        """Pixels would lie over a dialog."""
+        for picture in self._on_screen():
+            picture.hold()
+
+    def on_screen_resume(self) -> None:
+        """The dialog is gone."""
+        for picture in self._on_screen():
+            picture.release()
+
+    def _on_screen(self) -> "Iterator[Picture]":
+        # By its name: the first screen has none, and need not wait for what pictures need.
+        return (widget for widget in self.query("Picture"))  # type: ignore[misc]
 
     def say(self, words: str = "") -> None:
         """Show `words` in the line at the bottom, or why one cannot go on."""
