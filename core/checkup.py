@@ -84,7 +84,7 @@ def _bases() -> Finding:
     found: list[Base] = find.find()
     large = any(base.native >= find.FOR_WORK for base in found)
     return Finding(
-        large,
+        bool(found),
         _("Bases on this disk: {names}").format(names=", ".join(base.name for base in found)),
         "" if large else _("For real work put an SDXL base on this disk, in the layout of diffusers."),
     )

@@ -1,4 +1,7 @@
-"""Make the pictures of the README anew: `make screenshots`. It trains twice on the base in the box."""
+"""Make the pictures of the README anew: `make screenshots`. It trains twice on the base in the box.
+
+`python screenshots/make.py wizard` makes only the wizard's screens.
+"""
 
 import json
 import os
@@ -56,7 +59,8 @@ def shoot(place: Place, *screens: str) -> None:
 
 def wizard(home: Path) -> None:
     """Every screen: the training while it goes on, the others when there is a result to show."""
-    os.environ |= {"HOME": str(home), "BOCETO_CACHE": str(home / "cache"), "PYTHONPATH": str(HERE.parent)}
+    home.mkdir()
+    os.environ |= {"HOME": str(home), "BOCETO_CACHE": str(home.parent / "cache"), "PYTHONPATH": str(HERE.parent)}
     place = project(home / "Loras" / "outlines")
     run = Run.create(place.runs, freeze(place, place.load()))
     launch(run)
@@ -72,10 +76,13 @@ def wizard(home: Path) -> None:
 def main() -> None:
     """Draw, and keep the pictures small enough for a repository."""
     with tempfile.TemporaryDirectory() as folder:
+        if sys.argv[1:] == ["wizard"]:
+            wizard(Path(folder) / "ana")
+            return
         made = Image.open(sheet(Path(folder) / "demo"))
         small = made.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         small.save(HERE / "demo.png", optimize=True)
-        wizard(Path(folder))
+        wizard(Path(folder) / "ana")
 
 
 if __name__ == "__main__":

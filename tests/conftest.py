@@ -27,6 +27,8 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("BOCETO_PROJECTS", str(tmp_path / "Loras"))
     monkeypatch.setenv("BOCETO_CACHE", str(shared_cache))
+    monkeypatch.setenv("BOCETO_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("BOCETO_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     yield
 

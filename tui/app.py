@@ -3,11 +3,12 @@
 import asyncio
 import signal
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work as worker
 from textual.app import SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -17,7 +18,7 @@ from core.errors import BocetoError
 from core.language import _
 from core.runs.run import Run
 from tui import themes, wizard
-from tui.dialogs.dialog import Ask, Option, Trouble
+from tui.dialogs.dialog import Ask, Dialog, Option, Trouble
 from tui.glyphs import Ascii
 from tui.keys import KEYS, bind, spoken
 from tui.terminal import Terminal
@@ -80,7 +81,14 @@ class BocetoApp(TypeAhead[int]):
 
     async def ask(self, screen: "StepScreen") -> tuple[Work, str]:
         """Show a screen in the place of the one before, until it is answered."""
+        errors = []
+        while isinstance(self.screen, Dialog):  # what it asked about goes; what went wrong is still to be read
+            if isinstance(self.screen, Trouble):
+                errors.append(self.screen.error)
+            await self.pop_screen()
         await (self.switch_screen(screen) if len(self.screen_stack) > 1 else self.push_screen(screen))
+        for error in reversed(errors):
+            self.show_error(error)
         self.release_keys()
         answer = await screen.answer
         self.hold_keys()
@@ -107,9 +115,23 @@ class BocetoApp(TypeAhead[int]):
         elif not changed.worker.exit_on_error:
             self._handle_exception(error)  # type: ignore[arg-type]
 
+    async def run_action(self, *arguments: Any, **options: Any) -> bool:
+        """Do what a key asks for; what cannot be done is said."""
+        try:
+            return await super().run_action(*arguments, **options)
+        except BocetoError as error:
+            self.show_error(error)
+            return True
+
+    def action_command_palette(self) -> None:
+        """Every action, to be found by its name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=_("Find an action …"), id="--command-palette"))
+
     async def action_quit(self) -> None:
         """Leave; a training that runs goes on unless the person says otherwise."""
-        self.ask_to_quit()
+        if not isinstance(self.screen, Ask):
+            self.ask_to_quit()
 
     @worker(exclusive=True, group="quit")
     async def ask_to_quit(self) -> None:
@@ -176,7 +198,7 @@ class BocetoApp(TypeAhead[int]):
         """What was answered on the screen one leaves is kept as well."""
         if self.step:
             try:
-                self.step.kept(self.step.AT)
+                self.step.kept(self.step.AT, strict=False)
             except BocetoError as error:
                 self.log.error(str(error))
 

@@ -21,7 +21,8 @@ def tally(holds: Contents) -> str:
 
 def expanded(text: str) -> Path:
     """The folder that a person means: `~` and variables are understood, and a path from here is made whole."""
-    return Path(os.path.expandvars(text.strip() or ".")).expanduser().absolute()
+    # Not `Path.expanduser`, which gives up on a user there is not: every `~` that is typed begins like one.
+    return Path(os.path.expanduser(os.path.expandvars(text.strip() or "."))).absolute()  # noqa: PTH111
 
 
 def completions(text: str) -> list[str]:
@@ -32,8 +33,11 @@ def completions(text: str) -> list[str]:
             names = sorted(
                 entry.name
                 for entry in entries
-                if entry.name.startswith(tail) and entry.is_dir() and (tail.startswith(".") or entry.name[0] != ".")
+                if entry.name.startswith(tail)
+                and entry.name.isprintable()
+                and (tail.startswith(".") or entry.name[0] != ".")
+                and entry.is_dir()
             )
-    except OSError:
+    except (OSError, ValueError):
         return []
     return [f"{head}{slash}{name}/" for name in names]

@@ -92,7 +92,7 @@ KEYS: dict[str, Key] = {
     "training.stop": Key("x", "stop", lambda: _("Stop"), footer=True),
     "training.leave": Key("d", "leave_running", lambda: _("Leave"), footer=True),
     "training.log": Key("l", "log", lambda: _("Log")),
-    "training.resume": Key("r", "resume", lambda: _("Go on training")),
+    "training.resume": Key("r", "resume", lambda: _("Go on training"), footer=True),
 
     "result.copy": Key("y", "copy", lambda: _("Copy the command"), footer=True),
     "result.again": Key("n", "again", lambda: _("Train again"), footer=True),

@@ -41,7 +41,7 @@ from tui.headless.progress import Lines, status_of
 from tui.labels import OPTIMIZERS, label, optimizer_name
 from tui.start import begun
 from tui.summary import chosen_by_person, facts
-from tui.work import Seen, Work
+from tui.work import Seen, Settings, Work
 
 _LISTED = 10
 """Drawings that are named; who listens cannot skip the rest."""
@@ -302,12 +302,12 @@ def _looked(work: Work) -> Work:
     if known:
         found = (*known.survey.drawings, *known.survey.unreadable)
     survey = surveyed(place, work.project, base, list(found))
-    native = work.project.plan.resolution or base.native
+    settings = Settings.of(work.project, base)
     drawings = ngettext("{n} drawing", "{n} drawings", len(survey.drawings)).format(n=len(survey.drawings))
     used = _("{drawings}, {used} used").format(drawings=drawings, used=len(survey.usable(work.project)))
-    say(f"{used} " + _("for {base}, {native} px").format(base=base.name, native=native))
+    say(f"{used} " + _("for {base}, {native} px").format(base=base.name, native=settings.native))
     say(*_left_out(survey.left_out(work.project)), *(problem.message for problem in survey.folder))
-    return replace(work, seen=Seen(survey, base, native))
+    return replace(work, seen=Seen(survey, base, settings))
 
 
 def _scanned(place: Place, project: Project) -> Iterator[Drawing | Problem]:

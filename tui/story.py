@@ -69,10 +69,10 @@ class Story(Struct, frozen=True, kw_only=True):
                     phase="load",
                 )
             case events.Phase():
-                phases = (
-                    self.phases if event.name in self.phases or event.name not in _ORDER else (*self.phases, event.name)
-                )
-                return replace(self, phase=event.name, phases=phases, done=event.done, of=event.total)
+                new = event.name in _ORDER and event.name not in self.phases
+                phases = (*self.phases, event.name) if new else self.phases
+                # After its end a run only says something when it goes on.
+                return replace(self, end=None, phase=event.name, phases=phases, done=event.done, of=event.total)
             case events.Stepped():
                 warm = self.warm or bool(self.last and event.step > self.last.step)
                 return replace(

@@ -153,7 +153,7 @@ def guarded(log: Path) -> Iterator[None]:
         terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY)
     except OSError:  # no controlling terminal, as in some containers: then what we were given must do
         terminal = os.dup(2)
-    screen = open(terminal, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed below, where it may fail
+    screen = open(terminal, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115 - closed below, where it may fail
     with log.open("ab", buffering=0) as away:
         try:
             sys.__stdout__ = sys.__stderr__ = screen  # type: ignore[misc]

@@ -35,7 +35,7 @@ class TypeAhead(App[ReturnType]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._waiting: deque[events.Key] = deque()
+        self._waiting: deque[events.Key | events.Paste] = deque()
         self._number = 0
         self._busy = False
         self._held = False
@@ -51,7 +51,7 @@ class TypeAhead(App[ReturnType]):
 
     async def on_event(self, event: events.Event) -> None:
         """Let keys wait for their turn."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._waiting.append(event)
             await self._next_key()
         else:

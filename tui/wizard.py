@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from core.errors import BocetoError
 from core.language import _
 from tui.work import Work
 
@@ -16,6 +17,10 @@ END = ""
 class Asker(Protocol):
     """Whoever shows a screen."""
 
+    def show_error(self, error: BocetoError) -> None:
+        """Say what went wrong."""
+        ...
+
     async def ask(self, screen: "StepScreen") -> tuple[Work, str]:
         """Show a screen until it is answered: the work as it then is, and the screen to show next."""
         ...
@@ -24,7 +29,13 @@ class Asker(Protocol):
 async def wizard(app: Asker, work: Work, at: str) -> None:
     """Show one screen after the other; each writes its answers down when it is left."""
     while at != END:
-        work, at = await app.ask(screen(at, work))
+        try:
+            shown = screen(at, work)
+        except BocetoError as error:  # what it needs cannot be read
+            app.show_error(error)
+            at = "review" if at in ("training", "result") else before(at)
+            continue
+        work, at = await app.ask(shown)
 
 
 def screen(at: str, work: Work) -> "StepScreen":

@@ -16,13 +16,29 @@ LATER = ("drawings", "captions", "base", "steps", "optimizer", "review")
 """Screens that a project can be opened at without a run."""
 
 
+class Settings(Struct, frozen=True):
+    """What of a project's answers a survey depends on, beside the base and the treatments."""
+
+    native: int
+    """The side, in pixels, that drawings are brought to."""
+    flip: bool
+    chunks: int
+    """Pieces of 75 tokens that a caption may have."""
+    word: str
+
+    @classmethod
+    def of(cls, project: Project, base: "Base") -> "Settings":
+        """As they are now."""
+        plan = project.plan
+        return cls(plan.resolution or base.native, plan.flip, plan.caption_chunks, project.activation_word)
+
+
 class Seen(Struct, frozen=True):
     """A survey, and what it was made for."""
 
     survey: "Survey"
     base: "Base"
-    native: int
-    """The side, in pixels, that drawings are brought to."""
+    settings: Settings
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -42,7 +58,10 @@ class Work(Struct, frozen=True, kw_only=True):
 
     def with_survey(self, survey: "Survey") -> "Work":
         """The same work with a survey that has changed."""
-        return replace(self, seen=replace(self.seen, survey=survey) if self.seen else None)
+        if self.seen is None:
+            return self
+        settings = Settings.of(self.project, self.seen.base)
+        return replace(self, seen=replace(self.seen, survey=survey, settings=settings))
 
     def keep(self) -> None:
         """Write the answers down, when there is a place for them and they are others than those that lie there."""

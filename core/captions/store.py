@@ -134,7 +134,7 @@ def check(file: CaptionFile, drawing: str) -> Iterator[Problem]:
             drawing,
             "caption-missing",
             _("This drawing has no caption: it would be trained with the activation word alone."),
-            _("Write one, or let a tagger write it."),
+            _("Write in a few words what the drawing shows."),
         )
         return
     if not file.training_text:
@@ -143,7 +143,7 @@ def check(file: CaptionFile, drawing: str) -> Iterator[Problem]:
             drawing,
             "caption-empty",
             _("This drawing's caption is empty: it would be trained with the activation word alone."),
-            _("Write one, or let a tagger write it."),
+            _("Write in a few words what the drawing shows."),
         )
     if file.undecodable:
         yield Problem(

@@ -25,8 +25,8 @@ def contents(folder: Path) -> Contents:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        return Contents(0, 0, trouble=error.strerror or str(error))
+    except (OSError, ValueError) as error:
+        return Contents(0, 0, trouble=getattr(error, "strerror", None) or str(error))
     parts = [os.path.splitext(name) for name in names]  # noqa: PTH122 - thousands of names, as the tree opens
     drawings = {stem for stem, ending in parts if ending.lower() in EXTENSIONS}
     return Contents(

@@ -120,8 +120,15 @@ class Run(Struct, frozen=True):
 
     def request(self, what: str) -> None:
         """Ask the job for something: `save`, `preview`, `pause`, `resume` or `stop`."""
-        (self.folder / "control").mkdir(exist_ok=True)
-        (self.folder / "control" / what).touch()
+        try:
+            (self.folder / "control").mkdir(exist_ok=True)
+            (self.folder / "control" / what).touch()
+        except OSError as error:
+            raise BocetoError(
+                _("The run “{run}” cannot be asked for anything.").format(run=self.name),
+                str(error),
+                _("See whether its folder is still there and whether you may write to it."),
+            ) from error
 
     def take_requests(self) -> set[str]:
         """What was asked since the last look; each request is taken once."""
@@ -140,6 +147,8 @@ class Run(Struct, frozen=True):
                 return False
         except BlockingIOError:
             return True
+        except OSError:  # the folder is gone, or another person's
+            return False
 
     @contextmanager
     def held(self) -> Iterator[None]:

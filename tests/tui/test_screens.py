@@ -1,6 +1,8 @@
 """Every screen of the wizard: fits 80 × 24, can be reached by Tab, and keeps what was answered."""
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
@@ -11,6 +13,7 @@ from textual.events import Key
 from textual.widgets import Footer, Input, OptionList
 from textual.widgets._footer import FooterKey
 
+from core import paths
 from core.demo import DRAWINGS
 from core.errors import BocetoError
 from core.plan.frozen import freeze
@@ -21,6 +24,7 @@ from core.runs.run import Run
 from tests.conftest import SHORT, small_project
 from tests.tui.piloting import driven, settled, showing, text, until
 from tui.dialogs.dialog import Ask, Dialog, Trouble
+from tui.dialogs.log import Log
 from tui.dialogs.pick import Pick
 from tui.screens.captions import Captions
 from tui.screens.drawings import Drawings
@@ -575,6 +579,46 @@ def test_quitting_while_a_training_runs_asks_and_leaves_it_running(tmp_path: Pat
     assert isinstance(run.history()[-1], events.Stopped)
 
 
+def test_a_run_that_fails_shows_what_happened_and_opens_its_log(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    # As when somebody has put another model into the base's folder.
+    run = Run.create(place.runs, replace(freeze(place, project), fingerprint="0" * 64))
+    launch(run)
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place, run=run), "training") as (app, pilot):
+            await until(lambda: isinstance(app.screen, Log), pilot, 60)
+            end = run.history()[-1]
+            assert isinstance(end, events.Failed)
+            await until(lambda: end.title in " ".join(text(app).split()) and "log.txt" in text(app), pilot)
+
+    driven(journey)
+
+
+def test_a_run_whose_job_was_killed_says_so_and_goes_on_by_a_key(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p", replace(SHORT, epochs=20))
+    run = Run.create(place.runs, freeze(place, project))
+    pid = launch(run)
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place, run=run), "training") as (app, pilot):
+            await until(lambda: app.screen._story.step > 3, pilot, 60)
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: isinstance(app.screen, Log), pilot, 20)
+            await until(lambda: "without a word" in " ".join(text(app).split()), pilot)
+            await pilot.press("escape")
+            await until(lambda: "The job is gone" in text(app), pilot)
+            await pilot.press("r")
+            await until(lambda: app.screen.AT == "result", pilot, 90)
+            assert len(app.screen._story.losses) == 60
+            await settled(app, pilot)
+
+    try:
+        driven(journey)
+    finally:
+        run.request("stop")
+
+
 def test_an_error_is_shown_in_words_with_what_to_do(trained: Place) -> None:
     async def journey() -> None:
         async with showing(work_of(trained, "welcome"), "welcome") as (app, pilot):
@@ -582,6 +626,167 @@ def test_an_error_is_shown_in_words_with_what_to_do(trained: Place) -> None:
             await pilot.pause()
             shown = text(app)
             assert "What [red]happened[/]." in shown and "→ What to do." in shown
+
+    driven(journey)
+
+
+# When something is in the way.
+
+
+def test_a_folder_that_is_gone_is_said_and_one_can_go_back(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    shutil.rmtree(place.dataset(project))
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "drawings") as (app, pilot):
+            await until(lambda: isinstance(app.screen, Trouble) and app.focused is not None, pilot)
+            await pilot.press("enter")
+            await until(lambda: isinstance(app.screen, Drawings), pilot)
+            await settled(app, pilot)
+            assert "could not be read" in text(app)
+            await pilot.press("escape")
+            await until(lambda: app.screen.AT == "folder", pilot)
+
+    driven(journey)
+
+
+def test_a_base_that_is_gone_keeps_nobody_from_choosing_another(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    project = replace(project, base="/nowhere/sdxl")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "drawings") as (app, pilot):
+            await pilot.press("ctrl+n", "ctrl+n")
+            await until(lambda: app.screen.AT == "base", pilot)
+            await settled(app, pilot)
+            await pilot.press("ctrl+n")
+            assert app.screen.AT == "base"
+            await pilot.press("enter", "ctrl+n")
+            await until(lambda: app.screen.AT == "steps", pilot)
+            assert app.screen.work.project.base == "mini"
+
+    driven(journey)
+
+
+def test_a_damaged_note_of_what_was_read_does_not_lock_the_project(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    place.reviewed.write_text("{broken")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (app, pilot):
+            await until(lambda: isinstance(app.screen, Trouble), pilot)
+            await pilot.press("escape")
+            assert isinstance(app.screen, Drawings)
+
+    driven(journey)
+    assert place.reviewed.read_text() == "{broken"
+
+
+@pytest.mark.parametrize("keys", [("ctrl+n",), ("ctrl+q",)])
+def test_a_caption_that_is_still_edited_is_kept_however_one_leaves(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    place, project = small_project(tmp_path / "p")
+    first = sorted(place.dataset(project).glob("*.txt"))[0]
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (_app, pilot):
+            await pilot.press("enter", *" end", *keys)
+            await until(lambda: first.read_text().endswith(" end"), pilot)
+
+    driven(journey)
+
+
+@pytest.mark.parametrize("value", ["~nobody-of-that-name", "/tmp/\0", "$NOTHING/here"])
+def test_no_path_that_is_typed_ends_the_wizard(tmp_path: Path, loose: Path, value: str) -> None:
+    async def journey() -> None:
+        async with showing(Work(project=Project(name="", dataset=str(loose))), "folder") as (app, pilot):
+            app.screen.query_one("#path", Input).value = value
+            await settled(app, pilot)
+            await pilot.press("tab", "ctrl+n")
+            assert app.screen.AT == "folder"
+
+    driven(journey)
+
+
+def test_the_buttons_do_what_their_keys_do(trained: Place) -> None:
+    async def journey() -> None:
+        async with showing(work_of(trained, "review"), "review") as (app, pilot):
+            runs = len(list(trained.runs.iterdir()))
+            await pilot.click("#next")
+            await until(lambda: app.screen.AT == "training", pilot)
+            assert len(list(trained.runs.iterdir())) == runs + 1
+            run = app.screen.work.run
+            # Back, and forward again: the training that runs is shown, no other begins.
+            await pilot.press("escape")
+            await until(lambda: app.screen.AT == "review", pilot)
+            if run.is_alive():
+                await pilot.press("ctrl+n")
+                await until(lambda: app.screen.AT in ("training", "result"), pilot)
+            assert len(list(trained.runs.iterdir())) == runs + 1
+            await until(lambda: not run.is_alive(), pilot, 60)
+            shutil.rmtree(run.folder)
+
+    driven(journey)
+
+
+def test_one_field_that_cannot_be_is_not_forgotten_when_another_changes(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "optimizer") as (app, pilot):
+            await pilot.press("v")
+            await settled(app, pilot)
+            screen = app.screen
+            screen.query_one("#field-rank Input", Input).value = "9999"
+            screen.query_one("#field-alpha Input", Input).value = "2"
+            await pilot.pause()
+            await pilot.press("ctrl+n")
+            assert app.screen is screen and "256" in text(app)
+            screen.query_one("#field-rank Input", Input).value = "16"
+            await pilot.pause()
+            await pilot.press("ctrl+n")
+            await until(lambda: app.screen.AT == "review", pilot)
+            assert (app.screen.work.project.plan.rank, app.screen.work.project.plan.alpha) == (16, 2)
+
+    driven(journey)
+
+
+def test_another_name_for_the_same_drawings_keeps_the_answers(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "folder") as (app, pilot):
+            app.screen.query_one("#name", Input).value = "renamed"
+            await pilot.press("ctrl+n")
+            await until(lambda: isinstance(app.screen, Drawings), pilot)
+            kept = app.screen.work.place.load()
+            assert (kept.name, kept.activation_word, kept.plan) == ("renamed", "houtline", SHORT)
+
+    driven(journey)
+
+
+def test_whoever_only_looks_at_a_folder_has_begun_no_project(loose: Path) -> None:
+    async def journey() -> None:
+        async with showing(Work(project=Project(name="", dataset=str(loose))), "folder") as (app, pilot):
+            await pilot.press("escape")
+            await until(lambda: app.screen.AT == "welcome", pilot)
+
+    driven(journey)
+    assert not paths.projects().exists()
+
+
+def test_looking_again_while_one_still_looks_shows_only_the_last(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    below = place.dataset(project) / "below"
+    below.mkdir()
+    shutil.copyfile(DRAWINGS / "tiger_face.png", below / "tiger_face.png")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "drawings") as (app, pilot):
+            for _turn in range(5):
+                app.screen.action_nested()
+            await settled(app, pilot)
+            await pilot.press("end", "home", "end")
+            assert "9 drawings" in text(app) and app.screen.work.project.nested
 
     driven(journey)
 

@@ -55,6 +55,8 @@ class Option(Struct, frozen=True):
 class Ask(Dialog[str]):
     """A question with a few answers, the first of which Enter gives; the id of the chosen one comes back."""
 
+    AUTO_FOCUS = "Button"
+
     def __init__(self, title: str, text: str, options: tuple[Option, ...]) -> None:
         super().__init__()
         self._title, self._text, self._options = title, text, options
@@ -69,14 +71,14 @@ class Ask(Dialog[str]):
                 for option in self._options:
                     yield Button(option.label, id=option.id, compact=True, variant=option.variant)  # type: ignore[arg-type]
 
-    def on_mount(self) -> None:
-        """Enter gives the first answer."""
-        self.query(Button).first().focus()
-
     @on(Button.Pressed)
-    def choose(self, pressed: Button.Pressed) -> None:
+    def pressed(self, pressed: Button.Pressed) -> None:
         """Give the answer back."""
-        self.dismiss(pressed.button.id)
+        self.choose(pressed.button.id)
+
+    def choose(self, answer: str | None) -> None:
+        """Give the answer back."""
+        self.dismiss(answer)
 
 
 class Trouble(Ask):
@@ -85,13 +87,12 @@ class Trouble(Ask):
     def __init__(self, error: BocetoError) -> None:
         answers = (Option("close", _("Close"), "primary"), Option("copy", _("Copy")))
         super().__init__(f"✗ {error.title}", body(error), answers)
-        self._error = error
+        self.error = error
 
-    @on(Button.Pressed)
-    def choose(self, pressed: Button.Pressed) -> None:
+    def choose(self, answer: str | None) -> None:
         """Close, or give the words to the terminal's clipboard."""
-        if pressed.button.id == "copy":
-            self.app.copy_to_clipboard(str(self._error))
+        if answer == "copy":
+            self.app.copy_to_clipboard(str(self.error))
         self.dismiss(None)
 
 

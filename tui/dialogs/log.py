@@ -40,11 +40,11 @@ class Log(Dialog[None]):
 
     def on_mount(self) -> None:
         """Its last lines."""
-        lines = self.query_one(RichLog)
         try:
             text = self._run.log_file.read_text("utf-8", errors="replace")
         except OSError as error:
             text = error.strerror or str(error)
-        for line in text.splitlines()[-_LINES:]:
-            lines.write(plain(line))
-        lines.focus()
+        for lines in self.query(RichLog):  # none when it was closed before it was drawn
+            for line in text.splitlines()[-_LINES:]:
+                lines.write(plain(line))
+            lines.focus()

@@ -108,7 +108,6 @@ class BaseScreen(StepScreen):
     def on_mount(self) -> None:
         """Look for bases."""
         self.path.cursor_blink = False
-        super().on_mount()
         self.look()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="bases")
@@ -139,6 +138,8 @@ class BaseScreen(StepScreen):
     @on(OptionList.OptionHighlighted, "#bases")
     def describe(self, marked: OptionList.OptionHighlighted) -> None:
         """Say what the one under the cursor is good for."""
+        if marked.option_index >= len(self._offers):
+            return  # of the list before this one
         offer = self._offers[marked.option_index]
         parts = [Content.styled(plain(offer.name), "bold"), Content(plain(offer.good_for)), Content(plain(offer.facts))]
         if offer.base:
@@ -163,7 +164,7 @@ class BaseScreen(StepScreen):
             self.app.show_error(error)
             return
         self.work = self.work.with_project(replace(self.work.project, base=base.id))
-        self.path.value = ""
+        self.path.value, self._offers = "", []
         self.look()
         self.bases.focus()
 

@@ -84,7 +84,7 @@ class Captions(SurveyedScreen):
     def obstacle(self) -> str:
         """A word that cannot be."""
         if self.survey is None:
-            return _("Looking at the drawings …")
+            return self.looking
         found = self._word_problems()
         return next((one.message for one in found if one.severity is Severity.ERROR and one.code != "word-empty"), "")
 
@@ -106,7 +106,6 @@ class Captions(SurveyedScreen):
         for field in self.query(Input):
             field.cursor_blink = False
         self.finder.display = False
-        super().on_mount()
 
     def ready(self) -> None:
         """Show the captions of what is trained."""
@@ -162,19 +161,16 @@ class Captions(SurveyedScreen):
     @on(CaptionField.Kept)
     def kept_caption(self, message: CaptionField.Kept) -> None:
         """Write it, and go to the next; what cannot be written stays in the field."""
-        index = message.index
-        assert self.survey
-        file = self.survey.captions[index]
-        if message.changed:
-            before = file.text
-            if not self._write(index, message.text):
-                return
-            name = _("the caption of {name}").format(name=self.survey.drawings[index].name)
-            self._history = self._history.with_change(name, (index, before), (index, message.text))
+        try:
+            self._keep_caption(message.index, message.text, message.changed)
+        except BocetoError as error:
+            self.app.show_error(error)
+            return
         self.field.close()
-        self._accept(index)
-        self.rows.focus()
-        self.rows.action_cursor_down()
+        if message.entered:
+            self._accept(message.index)
+            self.rows.focus()
+            self.rows.action_cursor_down()
 
     @on(CaptionField.Left)
     def left_caption(self) -> None:
@@ -197,17 +193,19 @@ class Captions(SurveyedScreen):
 
     def action_undo(self) -> None:
         """Take the last edit back."""
-        self._history, change = self._history.undo()
+        history, change = self._history.undo()
         if change is None:
             self.say(_("There is nothing to take back."))
-        elif self._write(*change.before):
+        elif self._put_back(*change.before):
+            self._history = history
             self.rows.move_to(change.before[0])
             self.say(_("Taken back: {what}.").format(what=plain(change.name)))
 
     def action_redo(self) -> None:
         """Make it again."""
-        self._history, change = self._history.redo()
-        if change and self._write(*change.after):
+        history, change = self._history.redo()
+        if change and self._put_back(*change.after):
+            self._history = history
             self.rows.move_to(change.after[0])
             self.say(_("Made again: {what}.").format(what=plain(change.name)))
 
@@ -254,11 +252,6 @@ class Captions(SurveyedScreen):
             return
         super().action_back()
 
-    def action_pictures(self) -> None:
-        """Another way to show pictures."""
-        self.picture.cycle()
-        self.say(self.picture.says)
-
     def action_reload(self) -> None:
         """Read the files again, after another program has changed them."""
         if self.survey is None:
@@ -273,6 +266,13 @@ class Captions(SurveyedScreen):
     def moved(self) -> None:
         """The picture and the whole caption follow the cursor."""
         self._show_details()
+
+    def kept(self, at: str, strict: bool = True) -> Work:
+        """A caption that is still edited is kept too, however one leaves."""
+        if self.field.display and self.survey:
+            self._keep_caption(*self.field.edited)
+            self.field.close()
+        return super().kept(at, strict)
 
     def answered(self) -> Work:
         """The word as it stands."""
@@ -293,16 +293,27 @@ class Captions(SurveyedScreen):
             self._forget()
             self._arrange()
 
-    def _write(self, index: int, text: str) -> bool:
-        """Give a caption its text, on disk and here; False when that cannot be, which is said."""
-        assert self.survey and self.work.place
+    def _keep_caption(self, index: int, text: str, changed: bool) -> None:
+        """Write a caption that was edited. Raises BocetoError when that cannot be; nothing is changed then."""
+        assert self.survey
+        if changed:
+            before = self.survey.captions[index].text
+            self._write(index, text)
+            name = _("the caption of {name}").format(name=self.survey.drawings[index].name)
+            self._history = self._history.with_change(name, (index, before), (index, text))
+
+    def _put_back(self, index: int, text: str) -> bool:
+        """Give a caption a text it had; whether that went well, and if not, it is said why."""
         try:
-            file = store.write(self.survey.captions[index], text, self.work.place.originals)
+            self._write(index, text)
         except BocetoError as error:
             self.app.show_error(error)
             return False
-        self._put(index, file)
         return True
+
+    def _write(self, index: int, text: str) -> None:
+        assert self.survey and self.work.place
+        self._put(index, store.write(self.survey.captions[index], text, self.work.place.originals))
 
     def _put(self, index: int, file: store.CaptionFile) -> None:
         assert self.survey
@@ -323,7 +334,8 @@ class Captions(SurveyedScreen):
         """Write down what was read. A disk that is busy must not hold up the reading; the last to write is right."""
         assert self.work.place
         with self._saving:
-            review.save(self.work.place.reviewed, dict(self._reviewed))
+            # Another window may have read others.
+            review.save(self.work.place.reviewed, {**review.load(self.work.place.reviewed), **self._reviewed})
 
     def _forget(self) -> None:
         """Reckon anew what depends on the activation word."""

@@ -82,7 +82,7 @@ class Drawings(SurveyedScreen):
     def obstacle(self) -> str:
         """Nothing to train on."""
         if self.survey is None:
-            return _("Looking at the drawings …")
+            return self.looking
         if not self._gallery.usable:
             return _("No drawing is left to train on. x takes the one under the cursor in again.")
         return ""
@@ -100,7 +100,6 @@ class Drawings(SurveyedScreen):
 
     def on_mount(self) -> None:
         """Begin to look."""
-        super().on_mount()
         self._summarise()
 
     @on(Found)
@@ -130,7 +129,10 @@ class Drawings(SurveyedScreen):
         """Leave the drawing out, or take it in again."""
         index = self.rows.item
         drawing = self._gallery.drawing(index)
-        if index is None or drawing is None or self.survey is None:
+        if index is None or self.survey is None:
+            return
+        if drawing is None:
+            self.say(self._gallery.problems_of(index)[0].message)
             return
         out = index in self._gallery.usable
         before = self._treatment(drawing.name)
@@ -157,12 +159,10 @@ class Drawings(SurveyedScreen):
         drawing = self._gallery.drawing(self.rows.item)
         if drawing is None or self.survey is None:
             return
-        answer = await self.app.push_screen_wait(
-            Treat(drawing.name, self._treatment(drawing.name), len(self.rows.items))
-        )
+        shown = [one for one in map(self._gallery.drawing, self.rows.items) if one]
+        answer = await self.app.push_screen_wait(Treat(drawing.name, self._treatment(drawing.name), len(shown)))
         if answer is None:
             return
-        shown = filter(None, map(self._gallery.drawing, self.rows.items))
         names = [one.name for one in shown] if answer.all_shown else [drawing.name]
         changed = {name: replace(self._treatment(name), **answer.chosen) for name in names}
         self._change(
@@ -223,13 +223,17 @@ class Drawings(SurveyedScreen):
     def action_rescan(self) -> None:
         """Look at the folder again."""
         self.work = replace(self.work, seen=None)
-        self._found, self._count = [], 0
+        self._found, self._gallery = [], Gallery()
+        self.rows.show(())
         self.look(anew=True)
 
-    def action_pictures(self) -> None:
-        """Another way to show pictures."""
-        self.picture.cycle()
-        self.say(self.picture.says)
+    def action_back(self) -> None:
+        """One layer at a time: the filter, then the screen."""
+        if self._filter == gallery.ALL:
+            super().action_back()
+        else:
+            self._filter = gallery.ALL
+            self._arrange()
 
     def action_undo(self) -> None:
         """Take the last change back."""
@@ -301,8 +305,11 @@ class Drawings(SurveyedScreen):
         shown = "" if self._filter == gallery.ALL else _("shown: {n}").format(n=len(self.rows.items)) + "  "
         used = _("{drawings}, {used} used").format(drawings=count, used=len(gallery_.usable))
         broken = len(gallery_.broken)
-        unread = ", " + _("{n} unreadable").format(n=broken) if broken else ""
-        made_for = _("for {base}, {native} px").format(base=plain(self.base.name), native=self.work.seen.native)
+        unread = (
+            ", " + ngettext("{n} unreadable file", "{n} unreadable files", broken).format(n=broken) if broken else ""
+        )
+        native = self.work.seen.settings.native
+        made_for = _("for {base}, {native} px").format(base=plain(self.base.name), native=native)
         parts: list[tuple[str, str]] = [
             (shown, "$text-accent"), (used, "bold"), (unread, "$text-error"), (f"  {made_for}  ", "$foreground-muted"),
         ]  # fmt: skip
@@ -336,7 +343,8 @@ class Drawings(SurveyedScreen):
             lines.append(Content.styled(facts, "$foreground-muted"))
         if drawing and self.survey:
             treatment, bucket = self._treatment(drawing.name), self.survey.placements[item].bucket
-            fit = _("cropped to") if treatment.fit == "crop" else _("kept whole in")
+            cut = self.survey.placements[item].cropped >= 0.005
+            fit = _("kept whole in") if treatment.fit == "pad" else _("cropped to") if cut else _("resized to")
             paper = " · " + _("paper {colour}").format(colour=treatment.background) if drawing.transparent else ""
             lines.append(Content.styled(f"{fit} {bucket.width}×{bucket.height}{paper}", "$foreground-muted"))
         if self.survey and not problems:

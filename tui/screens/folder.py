@@ -22,6 +22,7 @@ from tui.keys import bind
 from tui.screens.step import StepScreen
 from tui.widgets.folders import FolderTree, PathInput
 from tui.widgets.text import Text
+from tui.words import plain
 from tui.work import Work
 
 
@@ -73,6 +74,8 @@ class Folder(StepScreen):
     @property
     def obstacle(self) -> str:
         """Why this folder or this name cannot be."""
+        if not self.path.value.strip():
+            return _("Type the folder of your drawings.")
         if self._holds is None:
             return _("Looking at the folder …")
         if self._holds.trouble:
@@ -104,7 +107,7 @@ class Folder(StepScreen):
         yield PathInput(paths.shown(self._folder), id="path")
         yield Text(id="holds")
         yield Text(_("Name of the project"), classes="heading")
-        yield Input(self.work.project.name, id="name", max_length=100)
+        yield Input(plain(self.work.project.name), id="name", max_length=100)
         yield Text(id="where")
         yield FolderTree(_root(self._folder), id="tree")
 
@@ -112,7 +115,6 @@ class Folder(StepScreen):
         """Look at the folder that is there."""
         for field in self.query(Input):
             field.cursor_blink = False
-        super().on_mount()
         self.look(self._folder)
 
     @on(Input.Changed, "#path")
@@ -125,7 +127,7 @@ class Folder(StepScreen):
     def marked(self, message: FolderTree.Marked) -> None:
         """Take the folder under the tree's cursor."""
         if self.query_one("#tree").has_focus:
-            self.path.value = paths.shown(message.folder)
+            self.path.value = plain(paths.shown(message.folder))
 
     @on(Input.Changed, "#name")
     def named(self) -> None:
@@ -162,13 +164,17 @@ class Folder(StepScreen):
         self.query_one("#holds", Text).update(tally(message.holds))
         if not self._own_name:
             with self.prevent(Input.Changed):
-                self.name_field.value = message.folder.name
+                self.name_field.value = plain(message.folder.name)
         self._say_where()
         self.say()
 
     def action_toggle_hidden(self) -> None:
         """Show hidden folders in the tree, or not."""
         self.query_one("#tree", FolderTree).toggle_hidden()
+
+    def kept(self, at: str, strict: bool = True) -> Work:
+        """Whoever only looks and goes back has begun no project."""
+        return self.work if at == "welcome" else super().kept(at, strict)
 
     def answered(self) -> Work:
         """The project of this folder: the one there is, or a new one."""
@@ -180,9 +186,11 @@ class Folder(StepScreen):
             return known
         name = self.name_field.value
         place, project = begin(folder, "" if name == folder.name else name)
-        if not place.file.is_file():
-            project = replace(project, base=find.best())
-        return Work(project=project, place=place)
+        if place.file.is_file():
+            return Work(project=project, place=place)
+        if self._is_own:  # the same drawings under another name: what was answered for them still holds
+            return replace(known, place=place, project=replace(known.project, name=project.name, dataset=str(folder)))
+        return Work(project=replace(project, base=find.best()), place=place)
 
     def _say_where(self) -> None:
         words = ""

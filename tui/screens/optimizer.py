@@ -43,7 +43,7 @@ class Optimizer(SurveyedScreen):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self._recommended: Recommendation | None = None
-        self._wrong = ""
+        self._wrong: dict[str, str] = {}
 
     @property
     def guide(self) -> str:
@@ -65,7 +65,9 @@ class Optimizer(SurveyedScreen):
     def obstacle(self) -> str:
         """A number that cannot be, or a package that is not there."""
         if self._wrong:
-            return self._wrong
+            return next(iter(self._wrong.values()))
+        if self.survey is None:
+            return self.looking
         missing = lacking(self._optimizer)
         return f"{missing.words} → {missing.remedy}" if missing else ""
 
@@ -102,9 +104,9 @@ class Optimizer(SurveyedScreen):
         try:
             plan = with_choices(self.work.project.plan, {choice.name: message.field.value})
             self.work = self.work.with_project(replace(self.work.project, plan=plan))
-            self._wrong = ""
+            self._wrong.pop(choice.name, None)
         except BocetoError as error:
-            self._wrong = f"{error.title} {error.detail}".strip()
+            self._wrong[choice.name] = f"{error.title} {error.detail}".strip()
         self._note()
         self.say()
 
@@ -132,12 +134,12 @@ class Optimizer(SurveyedScreen):
     def answered(self) -> Work:
         """The plan, if every number can be."""
         if self._wrong:
-            raise BocetoError(self._wrong)
+            raise BocetoError(self.obstacle)
         return self.work
 
     def _take(self, plan: Plan) -> None:
         self.work = self.work.with_project(replace(self.work.project, plan=plan))
-        self._wrong = ""
+        self._wrong = {}
         for form in self.query(PlanForm):
             form.put(plan)
         self._show()

@@ -5,7 +5,6 @@ from pathlib import Path
 from shlex import quote
 from typing import ClassVar
 
-from msgspec.structs import replace
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -86,7 +85,6 @@ class Result(StepScreen):
 
     def on_mount(self) -> None:
         """Show the curve and the last preview."""
-        super().on_mount()
         self.query_one(Curve).values = tuple(smoothed(self._story.losses))
         self.files.highlighted = max(0, self.files.option_count - 1)
         self._show_preview()
@@ -107,7 +105,6 @@ class Result(StepScreen):
 
     def action_back(self) -> None:
         """To the training's own page."""
-        self.work = replace(self.work)
         self.leave("training", strict=False)
 
     def action_preview(self, by: int) -> None:
@@ -115,11 +112,6 @@ class Result(StepScreen):
         if self._pictures:
             self._shown = (self._shown + by) % len(self._pictures)
             self._show_preview()
-
-    def action_pictures(self) -> None:
-        """Another way to show pictures."""
-        self.picture.cycle()
-        self.say(self.picture.says)
 
     def action_copy(self) -> None:
         """Give the command to the terminal's clipboard."""
@@ -188,7 +180,7 @@ class Result(StepScreen):
         if word:
             lines.insert(1, Content.assemble(_("Begin every prompt with "), (word, "bold $text-accent"), "."))
         lines += [
-            Content.styled(_("Next"), "bold $text-primary"),
+            Content.styled(_("What now"), "bold $text-primary"),
             Content(_("ComfyUI, Forge, A1111: copy the file into their folder for LoRAs.")),
             Content(_("It works best on {base}, and less well on other families.").format(base=base)),
         ]

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from core.captions.activation import check_word
 from core.errors import BocetoError, Problem, Severity
@@ -20,7 +21,7 @@ from core.plan.frozen import FrozenPlan, freeze
 from core.plan.steps import TARGET
 from core.plan.survey import tokenizer_of
 from core.runs.launch import launch
-from core.runs.run import Run
+from core.runs.run import Run, runs_in
 from tui.command import command
 from tui.keys import bind
 from tui.labels import label
@@ -86,6 +87,8 @@ class Review(SurveyedScreen):
             return _("The training starts …")
         if self._reason:
             return self._reason
+        if self.survey is None:
+            return self.looking
         return "" if self._frozen else _("Reckoning …")
 
     def content(self) -> ComposeResult:
@@ -106,6 +109,14 @@ class Review(SurveyedScreen):
         frozen = freeze(self.work.place, self.work.project, self.survey)
         self.post_message(Frozen(frozen, pace.drawings_per_second(frozen.base)))
 
+    def on_worker_state_changed(self, changed: Worker.StateChanged) -> None:
+        """What cannot be trained, or did not start, says why."""
+        error = changed.worker.error
+        if changed.worker.group in ("freeze", "start") and isinstance(error, BocetoError):
+            self._starting = False
+            self._reason = error.title if changed.worker.group == "freeze" else ""
+            self.say()
+
     @on(Frozen)
     def show(self, message: Frozen) -> None:
         """The page."""
@@ -118,7 +129,13 @@ class Review(SurveyedScreen):
         self.action_start()
 
     def action_start(self) -> None:
-        """Start the training, unless something is in the way."""
+        """Start the training, unless something is in the way; one that runs already is shown."""
+        assert self.work.place
+        running = next((run for run in runs_in(self.work.place.runs) if run.is_alive()), None)
+        if running:
+            self.work = replace(self.work, run=running)
+            self.leave("training")
+            return
         if self.obstacle:
             self.say()
             self.app.bell()
@@ -131,13 +148,9 @@ class Review(SurveyedScreen):
     def start(self) -> None:
         """Lay the run down and launch its job."""
         assert self.work.place and self._frozen
-        try:
-            self.work.keep()
-            run = Run.create(self.work.place.runs, self._frozen)
-            launch(run)
-        except BocetoError:
-            self._starting = False
-            raise
+        self.work.keep()
+        run = Run.create(self.work.place.runs, self._frozen)
+        launch(run)
         self.post_message(Launched(run))
 
     @on(Launched)
@@ -182,7 +195,8 @@ class Review(SurveyedScreen):
             if one[1].severity is not Severity.NOTE and (not one[1].drawing or one[1].drawing in usable)
         ]
         if not self.work.project.activation_word:
-            weighty += [("captions", problem) for problem in check_word("", tokenizer_of(self.base), ())]
+            missing = check_word("", tokenizer_of(self.base), ())
+            weighty += [("captions", replace(problem, severity=Severity.WARNING)) for problem in missing]
         weighty.sort(key=lambda one: -order.index(one[1].severity))
         self._listed = weighty[:_SHOWN]
         problems = self.query_one("#problems", OptionList)

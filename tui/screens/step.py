@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Button, Footer
+from textual.worker import Worker
 
 from core.errors import BocetoError
 from core.language import _
@@ -95,6 +96,16 @@ class StepScreen(Screen[None]):
         """Say at once whether one can go on."""
         self.say()
 
+    def on_worker_state_changed(self, changed: Worker.StateChanged) -> None:
+        """Errors of this screen's workers are shown where all are: the message does not go up by itself."""
+        self.app.on_worker_state_changed(changed)
+
+    def action_pictures(self) -> None:
+        """Another way to show pictures."""
+        for picture in self._on_screen():
+            picture.cycle()
+            self.say(picture.says)
+
     def on_screen_suspend(self) -> None:
         """Pixels would lie over a dialog."""
         for picture in self._on_screen():
@@ -113,7 +124,7 @@ class StepScreen(Screen[None]):
         """Show `words` in the line at the bottom, or why one cannot go on."""
         obstacle = self.obstacle
         said = words or obstacle
-        lines = 1 if cells(said) <= self.status.size.width else 2
+        lines = -(-cells(said) // max(1, self.status.size.width))
         # To lay the screen out anew takes longer than to draw it, and is only needed for another number of lines.
         self.status.update(said, layout=lines != self._lines)
         self._lines = lines
@@ -122,7 +133,15 @@ class StepScreen(Screen[None]):
             self._wanted = False
             self.call_later(self.action_next)
 
+    # Handlers of their own: Textual calls those of every class in turn, so that one that is overridden would count too.
     @on(Button.Pressed, "#next")
+    def _next_pressed(self) -> None:
+        self.action_next()
+
+    @on(Button.Pressed, "#back")
+    def _back_pressed(self) -> None:
+        self.action_back()
+
     def action_next(self) -> None:
         """Go on, or say why not."""
         if self.obstacle:
@@ -133,7 +152,6 @@ class StepScreen(Screen[None]):
             return
         self.leave(wizard.after(self.AT))
 
-    @on(Button.Pressed, "#back")
     def action_back(self) -> None:
         """Go back; what was answered so far is kept."""
         self._wanted = False
@@ -155,12 +173,12 @@ class StepScreen(Screen[None]):
 
         Raises BocetoError when it cannot be written, or, if `strict`, when an answer cannot be.
         """
-        work = self.work
         try:
             work = self.answered()
         except BocetoError:
             if strict:
                 raise
+            work = self.work
         work = work.with_project(replace(work.project, at=at))
         work.keep()
         return work

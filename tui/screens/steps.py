@@ -79,7 +79,7 @@ class Steps(SurveyedScreen):
     @property
     def obstacle(self) -> str:
         """A number that cannot be."""
-        return self._wrong or (_("Looking at the drawings …") if self.survey is None else "")
+        return self._wrong or ("" if self.survey else self.looking)
 
     def content(self) -> ComposeResult:
         """Fields, formula, gauge, suggestions, and what follows."""
@@ -93,7 +93,6 @@ class Steps(SurveyedScreen):
 
     def on_mount(self) -> None:
         """Ask how fast this machine is."""
-        super().on_mount()
         self.look_for_pace()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="pace")

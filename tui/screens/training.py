@@ -44,17 +44,17 @@ _METER_EVERY = 2.0
 class RunChanged(Message):
     """The run has told something more."""
 
-    def __init__(self, run: Run, batch: list[Event]) -> None:
+    def __init__(self, batch: list[Event]) -> None:
         super().__init__()
-        self.run, self.batch = run, batch
+        self.batch = batch
 
 
 class RunGone(Message):
     """The job is gone without a word."""
 
-    def __init__(self, run: Run, error: BocetoError) -> None:
+    def __init__(self, error: BocetoError) -> None:
         super().__init__()
-        self.run, self.error = run, error
+        self.error = error
 
 
 class Metered(Message):
@@ -150,8 +150,7 @@ class Training(StepScreen):
 
     def on_mount(self) -> None:
         """Follow the run, and the memory it takes."""
-        super().on_mount()
-        self.follow_run()
+        self.follow_run(self._unwatched)
         self.read_memory()
         self.set_interval(_METER_EVERY, self.read_memory)
 
@@ -160,14 +159,16 @@ class Training(StepScreen):
         self._unwatched.set()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="run")
-    def follow_run(self) -> None:
+    def follow_run(self, unwatched: threading.Event) -> None:
         """Post what the run tells, from its first event to its last."""
         run = self.run_shown
         try:
-            for batch in follow_batches(run, self._unwatched, EVERY):
-                self.post_message(RunChanged(run, batch))
+            for batch in follow_batches(run, unwatched, EVERY):
+                if unwatched.is_set():
+                    return
+                self.post_message(RunChanged(batch))
         except BocetoError as error:
-            self.post_message(RunGone(run, error))
+            self.post_message(RunGone(error))
 
     @on(RunChanged)
     def show(self, message: RunChanged) -> None:
@@ -179,8 +180,8 @@ class Training(StepScreen):
         if self._was_alive and isinstance(self._story.end, events.Finished):
             self.app.bell()
             self.leave("result")
-        failed = next((event for event in message.batch if isinstance(event, events.Failed)), None)
-        if failed and failed is self._story.end:
+        failed = self._story.end
+        if isinstance(failed, events.Failed) and failed in message.batch:
             self.app.push_screen(Log(self.run_shown, BocetoError(failed.title, failed.detail, failed.hint)))
 
     @on(RunGone)
@@ -220,6 +221,15 @@ class Training(StepScreen):
         }
         self.say(words.get(what, ""))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What can be asked of a run that goes on, and of one that does not."""
+        over = bool(self._story.end or self._gone)
+        if action in ("request", "pause", "stop", "leave_running"):
+            return not over
+        if action == "resume":
+            return over and not isinstance(self._story.end, events.Finished)
+        return True
+
     def action_pause(self) -> None:
         """Pause, or go on."""
         self.action_request("resume" if self._story.paused else "pause")
@@ -250,11 +260,6 @@ class Training(StepScreen):
         """What the libraries had to say."""
         self.app.push_screen(Log(self.run_shown))
 
-    def action_pictures(self) -> None:
-        """Another way to show pictures."""
-        self.picture.cycle()
-        self.say(self.picture.says)
-
     @work(thread=True, exclusive=True, exit_on_error=False, group="resume")
     def action_resume(self) -> None:
         """Go on with a run that was stopped or cut off."""
@@ -272,15 +277,18 @@ class Training(StepScreen):
     # How it is shown.
 
     def _watch_again(self) -> None:
+        self._unwatched.set()
+        self._unwatched = threading.Event()
         self._story, self._told, self._was_alive = Story(), 0, True
         self.log_lines.clear()
-        self.follow_run()
+        self.follow_run(self._unwatched)
 
     def _show(self) -> None:
         story = self._story
+        self.refresh_bindings()
         self.query_one("#phases", Text).update(self._phases())
-        over = isinstance(story.end, events.Finished)
-        self.query_one(Bar).share = 1.0 if over else story.done / story.of if story.of else 0.0
+        done, of = (story.step, story.total) if story.step else (story.done, story.of)
+        self.query_one(Bar).share = done / of if of else 0.0
         self.query_one("#count", Text).update(self._count())
         self.query_one("#curve", Curve).total = story.total
         self.query_one("#curve", Curve).values = tuple(smoothed(story.losses))

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core import paths
@@ -77,7 +77,8 @@ class Welcome(StepScreen):
 
     def on_mount(self) -> None:
         """Look at the machine once the screen is there."""
-        super().on_mount()
+        if self._places and not self._live:
+            self.query_one("#ways", OptionList).highlighted = 2  # the project that was used last
         self.call_after_refresh(self.look)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="checkup")
@@ -114,13 +115,16 @@ class Welcome(StepScreen):
             case "project":
                 self._go(self._places[int(number)])
 
-    @on(Button.Pressed, "#next")
     def action_next(self) -> None:
         """Go the way that is marked."""
         self.query_one("#ways", OptionList).action_select()
 
     def action_back(self) -> None:
         """There is nothing before."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing is offered to be watched when nothing runs."""
+        return bool(self._live) if action == "attach" else True
 
     def action_begin(self) -> None:
         """A new project."""
@@ -183,6 +187,8 @@ def _row(kind: str, name: str, more: str) -> Content:
 
 def _steps(run: Run) -> str:
     status = run.status()
+    if status.phase == "paused":
+        return _("paused at step {step} of {total}").format(step=status.step, total=status.total)
     return _("step {step} of {total}").format(step=status.step, total=status.total) if status.total else ""
 
 

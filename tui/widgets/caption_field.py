@@ -23,9 +23,9 @@ class CaptionField(Input):
     class Kept(Message):
         """The text is as it should be."""
 
-        def __init__(self, index: int, text: str, changed: bool) -> None:
+        def __init__(self, index: int, text: str, changed: bool, entered: bool) -> None:
             super().__init__()
-            self.index, self.text, self.changed = index, text, changed
+            self.index, self.text, self.changed, self.entered = index, text, changed, entered
 
     class Left(Message):
         """The row is to stay as it was."""
@@ -47,6 +47,11 @@ class CaptionField(Input):
         self.display = True
         self.focus()
 
+    @property
+    def edited(self) -> tuple[int, str, bool]:
+        """Whose caption is edited, its text as it stands, and whether it is another than it was."""
+        return self._index, self.value.strip(), self.value != self._begun
+
     def close(self) -> None:
         """Be gone."""
         self.display = False
@@ -54,16 +59,13 @@ class CaptionField(Input):
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
         """Keep it."""
         submitted.stop()
-        self._keep()
+        self.post_message(self.Kept(*self.edited, entered=True))
 
     def action_leave(self) -> None:
         """Take it back."""
         self.post_message(self.Left())
 
     def on_blur(self) -> None:
-        """Whoever leaves the field by the mouse or Tab has written something, too."""
-        if self.display:
-            self._keep()
-
-    def _keep(self) -> None:
-        self.post_message(self.Kept(self._index, self.value.strip(), self.value != self._begun))
+        """Whoever leaves the field by the mouse or Tab has written something, too; not who looks at another window."""
+        if self.display and self.app.app_focus:
+            self.post_message(self.Kept(*self.edited, entered=False))

@@ -37,7 +37,7 @@ class PathInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", show=False)]
 
     def __init__(self, value: str, **options: Any) -> None:
-        super().__init__(value, suggester=_Folders(), select_on_focus=False, **options)
+        super().__init__(plain(value), suggester=_Folders(), select_on_focus=False, **options)
 
     @property
     def folder(self) -> Path:
@@ -48,10 +48,9 @@ class PathInput(Input):
         """As far as all folders agree that begin so, as a shell does."""
         found = completions(self.value) if not self.value.endswith("/") else []
         common = os.path.commonprefix(found)  # noqa: RUF071 - letters, as a shell completes them
-        if len(common) > len(self.value):
-            self.value = common
-            self.cursor_position = len(common)
-        else:
+        begun, self.value = self.value, common if len(common) > len(self.value) else self.value
+        self.cursor_position = len(self.value)
+        if self.value in (begun, f"{begun}/"):  # there was nothing to complete
             self.screen.focus_next()
 
 

@@ -16,6 +16,7 @@ from tui.choices import written
 from tui.labels import label
 from tui.widgets.check import Check
 from tui.widgets.text import Text
+from tui.words import plain
 
 
 class Number(Input):
@@ -84,7 +85,7 @@ class Field(Horizontal):
         elif choice.kind in (int, float):
             yield Number(written(value))
         else:
-            yield Input(written(value), select_on_focus=False)
+            yield Input(plain(written(value)), select_on_focus=False)
         yield Text(classes="auto")
 
     def on_mount(self) -> None:
@@ -128,7 +129,9 @@ class Field(Horizontal):
             elif self.choice.kind == "one of":
                 self.query_one(Select).value = Select.NULL if value is None else value
             else:
-                self.query_one(Input).value = written(value)
+                field = self.query_one(Input)
+                field.value = written(value)
+                field.cursor_position = len(field.value)
 
     def note(self, words: str, wrong: bool = False) -> None:
         """Say beside the field what is taken, or what is wrong."""

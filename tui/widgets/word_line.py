@@ -19,12 +19,12 @@ class WordLine(Vertical):
     """Style or character, the activation word, and below them what speaks against the word."""
 
     DEFAULT_CSS = """
-    WordLine { height: 2; }
+    WordLine { height: auto; }
     WordLine > Horizontal { height: 1; }
     WordLine Horizontal > Text { width: auto; margin-right: 1; }
     WordLine Select { width: 18; margin-right: 2; }
     WordLine Input { width: 20; }
-    WordLine #said { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    WordLine #said { height: auto; max-height: 2; }
     """
 
     class Typed(Message):
@@ -60,7 +60,7 @@ class WordLine(Vertical):
             kinds: list[tuple[str, Kind]] = [(_("a style"), "style"), (_("a character"), "character")]
             yield Select(kinds, value=self._kind, allow_blank=False, id="kind", compact=True)
             yield Text(_("Activation word"))
-            yield Input(self._begun, id="word", max_length=60, placeholder=_("invent one"))
+            yield Input(plain(self._begun), id="word", max_length=60, placeholder=_("invent one"))
         yield Text(id="said")
 
     def focus_word(self) -> None:
