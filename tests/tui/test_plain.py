@@ -88,7 +88,7 @@ def test_the_summary_tells_every_automatic_choice_with_its_reason(answering, dra
     for line in (
         "Activation word: houtline",
         "Captions: 6/6",
-        "Steps: 1: 1 repeats, 1 epochs, batch 6",
+        "Steps: 1 (repeats 1, epochs 1, batch size 6)",
         "Held out: 0 (with 6 drawings, each is needed for learning)",
         "Learning rate: 0.0003 (goes with the optimizer adamw)",
         "Chosen by you:",

@@ -305,9 +305,8 @@ class Drawings(SurveyedScreen):
         shown = "" if self._filter == gallery.ALL else _("shown: {n}").format(n=len(self.rows.items)) + "  "
         used = _("{drawings}, {used} used").format(drawings=count, used=len(gallery_.usable))
         broken = len(gallery_.broken)
-        unread = (
-            ", " + ngettext("{n} unreadable file", "{n} unreadable files", broken).format(n=broken) if broken else ""
-        )
+        files = ngettext("{n} unreadable file", "{n} unreadable files", broken).format(n=broken)
+        unread = f", {files}" if broken else ""
         native = self.work.seen.settings.native
         made_for = _("for {base}, {native} px").format(base=plain(self.base.name), native=native)
         parts: list[tuple[str, str]] = [
