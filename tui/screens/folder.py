@@ -174,7 +174,7 @@ class Folder(StepScreen):
 
     def kept(self, at: str, strict: bool = True) -> Work:
         """Whoever only looks and goes back has begun no project."""
-        return self.work if at == "welcome" else super().kept(at, strict)
+        return self.work if at in ("welcome", self.AT) else super().kept(at, strict)
 
     def answered(self) -> Work:
         """The project of this folder: the one there is, or a new one."""
