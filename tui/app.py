@@ -10,7 +10,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from core import preferences
@@ -18,7 +18,7 @@ from core.errors import BocetoError
 from core.language import _
 from core.runs.run import Run
 from tui import themes, wizard
-from tui.dialogs.dialog import Ask, Dialog, Option, Trouble
+from tui.dialogs.dialog import Ask, Option, Trouble
 from tui.glyphs import Ascii
 from tui.keys import KEYS, bind, spoken
 from tui.terminal import Terminal
@@ -82,7 +82,7 @@ class BocetoApp(TypeAhead[int]):
     async def ask(self, screen: "StepScreen") -> tuple[Work, str]:
         """Show a screen in the place of the one before, until it is answered."""
         errors = []
-        while isinstance(self.screen, Dialog):  # what it asked about goes; what went wrong is still to be read
+        while isinstance(self.screen, ModalScreen):  # what it asked about goes; what went wrong is still to be read
             if isinstance(self.screen, Trouble):
                 errors.append(self.screen.error)
             await self.pop_screen()

@@ -105,6 +105,8 @@ class Drawings(SurveyedScreen):
     @on(Found)
     def grow(self, message: Found) -> None:
         """Show what was found so far, before anything can be said about all of it."""
+        if message.cancelled.is_set():
+            return
         self._found += message.batch
         self._gallery = Gallery(tuple(item for item in self._found if isinstance(item, Drawing)))
         self.rows.show(range(len(self._gallery.drawings)))

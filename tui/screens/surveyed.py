@@ -114,7 +114,8 @@ class SurveyedScreen(StepScreen):
             return
         seen = Seen(surveyed(place, project, base, found), base, seen_with)
         # What lives as long as the program need not be gone through again: with 10,000 drawings each collection
-        # would hold the screen up for 0.15 s.
+        # would hold the screen up for 0.15 s. Once now, with what was there before.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         self.post_message(Surveyed(seen, cancelled))
@@ -123,7 +124,6 @@ class SurveyedScreen(StepScreen):
     def count(self, message: Found) -> None:
         """Say how far it is."""
         if message.cancelled.is_set():
-            message.prevent_default()  # nor is it for the screen that is made of this one
             return
         self._count += len(message.batch)
         self.say(ngettext("{n} drawing looked at …", "{n} drawings looked at …", self._count).format(n=self._count))
