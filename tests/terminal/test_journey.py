@@ -86,7 +86,7 @@ def test_from_an_empty_home_to_a_lora_though_the_terminal_is_closed_in_mid_train
     terminal.keys("Down", "Enter")
     terminal.wait_for("kept whole in 64×64")
     terminal.keys("z")
-    terminal.wait_for("cropped to 64×64")
+    terminal.wait_for("resized to 64×64")
     terminal.keys("C-n")
 
     terminal.wait_for("4/10 Captions")
