@@ -30,6 +30,11 @@ class Severity(StrEnum):
     ERROR = "error"
     """The drawing cannot be used at all."""
 
+    @property
+    def weight(self) -> int:
+        """More for what matters more."""
+        return list(Severity).index(self)
+
 
 class Problem(Struct, frozen=True):
     """One thing that is wrong with one drawing or caption, and what mends it."""

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work as worker
 from textual.app import SystemCommand
@@ -25,7 +25,6 @@ from tui.terminal import Terminal
 from tui.type_ahead import TypeAhead
 from tui.work import Work
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tui.screens.step import StepScreen
 

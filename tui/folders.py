@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from core.images.folder import Contents
+from core.images.folder import Contents, contents
 from core.language import _, ngettext
 
 
@@ -17,6 +17,23 @@ def tally(holds: Contents) -> str:
     if holds.unreadable:
         words.append(_("{n} to be exported first").format(n=holds.unreadable))
     return ", ".join(words)
+
+
+def held(folder: Path) -> Contents:
+    """What a dataset's folder holds, or the folder `dataset` in it when it holds no drawing itself."""
+    holds, own = contents(folder), folder / "dataset"
+    return contents(own) if not holds.drawings and own.is_dir() else holds
+
+
+def unfit(holds: Contents, nested: bool) -> str:
+    """Why a folder cannot be a dataset; `nested`, its drawings may all lie in folders below."""
+    if holds.trouble:
+        return _("This folder cannot be read: {reason}.").format(reason=holds.trouble)
+    if holds.drawings or nested:
+        return ""
+    if holds.unreadable:
+        return _("This folder holds only files that must be exported first, as PNG or JPEG.")
+    return _("There are no drawings in this folder (PNG, JPEG, WebP …).")
 
 
 def expanded(text: str) -> Path:

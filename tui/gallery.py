@@ -94,11 +94,10 @@ class Gallery(Struct, frozen=True):
         survey, drawings = self.survey, len(self.drawings)
         if survey is None:
             return [(_("name"), None)]
-        order = list(Severity)
 
         def gravity(item: int) -> float:
             problems = self.problems_of(item)
-            return -order.index(problems[0].severity) if problems else 1
+            return -problems[0].severity.weight if problems else 1
 
         def pixels(item: int) -> float:
             return survey.drawings[item].width * survey.drawings[item].height if item < drawings else 0
@@ -176,7 +175,6 @@ def _by_drawing(survey: Survey) -> dict[str, list[Problem]]:
     for problems in (*survey.shapes, survey.repeats):
         for problem in problems:
             found.setdefault(problem.drawing, []).append(problem)
-    order = list(Severity)
     for several in found.values():
-        several.sort(key=lambda problem: -order.index(problem.severity))
+        several.sort(key=lambda problem: -problem.severity.weight)
     return found

@@ -20,7 +20,6 @@ from core.captions.activation import check_word
 from core.checkup import lacking
 from core.errors import BocetoError, Problem, Severity
 from core.images.drawing import Drawing
-from core.images.folder import contents
 from core.images.scan import scan
 from core.language import _, ngettext
 from core.plan import pace
@@ -36,7 +35,7 @@ from core.runs.run import Run
 from core.settings import Plan, Settled, choices
 from tui.asking import Back, Leave, agreed, ask_for, complain, numbered, one_of, say
 from tui.choices import with_choices
-from tui.folders import expanded, tally
+from tui.folders import expanded, held, tally, unfit
 from tui.headless.progress import Lines, status_of
 from tui.labels import OPTIMIZERS, label, optimizer_name
 from tui.start import begun
@@ -97,16 +96,9 @@ def _folder(work: Work) -> Work:
 
     def take(text: str) -> Work:
         folder = known if text == str(known) else expanded(text)
-        holds, own = contents(folder), folder / "dataset"
-        if not holds.drawings and own.is_dir():
-            holds = contents(own)
-        if holds.trouble:
-            raise BocetoError(_("This folder cannot be read: {reason}.").format(reason=holds.trouble))
-        same = bool(work.place) and folder == known
-        if not holds.drawings and not (same and work.project.nested):
-            if holds.unreadable:
-                raise BocetoError(_("This folder holds only files that must be exported first, as PNG or JPEG."))
-            raise BocetoError(_("There are no drawings in this folder (PNG, JPEG, WebP …)."))
+        holds, same = held(folder), bool(work.place) and folder == known
+        if reason := unfit(holds, same and work.project.nested):
+            raise BocetoError(reason)
         say(tally(holds))
         # Without what was seen: files may have come and gone.
         return replace(work, seen=None) if same else Work(project=Project(name="", dataset=str(folder)))

@@ -1,12 +1,13 @@
 """What the wizard hands from screen to screen."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from core.project import Place, Project
 from core.runs.run import Run, runs_in
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.bases.base import Base
     from core.plan.survey import Survey

@@ -62,7 +62,7 @@ def check(drawing: Drawing, placement: Placement, native: int) -> list[Problem]:
             *filter(None, (_size(drawing, placement, native), shape, _crop(drawing, placement), _quality(drawing))),
             *_file(drawing),
         ]
-    return sorted(found, key=lambda problem: -list(Severity).index(problem.severity))
+    return sorted(found, key=lambda problem: -problem.severity.weight)
 
 
 def check_folder(drawings: Sequence[Drawing]) -> list[Problem]:

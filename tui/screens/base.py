@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from core.bases import find
 from core.bases.base import Base
-from core.bases.catalog import CATALOG, entry, place_of
+from core.bases.catalog import CATALOG, Entry, entry, place_of
 from core.errors import BocetoError
 from core.language import _
 from tui.keys import bind
@@ -107,7 +107,6 @@ class BaseScreen(StepScreen):
 
     def on_mount(self) -> None:
         """Look for bases."""
-        self.path.cursor_blink = False
         self.look()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="bases")
@@ -196,8 +195,7 @@ def offers(extra: list[Path]) -> list[Offer]:
     for found in find.look(extra):
         if isinstance(found, Base):
             known = entry(found.id)
-            facts = f"{size(known.bytes)} · {known.licence}" if known else ""
-            there.append(Offer(found.id, found.name, found, known.good_for() if known else "", facts))
+            there.append(Offer(found.id, found.name, found, known.good_for() if known else "", _facts(known)))
         else:
             broken.append(
                 Offer(found.title, found.title, trouble=f"{found.detail} {found.hint}".strip() or found.title)
@@ -206,11 +204,13 @@ def offers(extra: list[Path]) -> list[Offer]:
     there.sort(key=lambda offer: offer.id == "mini")
     ids = {offer.id for offer in there}
     rest = [
-        Offer(known.id, known.name, None, known.good_for(), f"{size(known.bytes)} · {known.licence}")
-        for known in CATALOG
-        if known.id not in ids
+        Offer(known.id, known.name, None, known.good_for(), _facts(known)) for known in CATALOG if known.id not in ids
     ]
     return there + rest + broken
+
+
+def _facts(known: Entry | None) -> str:
+    return f"{size(known.bytes)} · {known.licence}" if known else ""
 
 
 SCREEN = BaseScreen

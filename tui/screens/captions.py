@@ -1,7 +1,6 @@
 """Captions: the activation word, and every caption read and edited in its row."""
 
 import threading
-from collections.abc import Callable
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -102,9 +101,7 @@ class Captions(SurveyedScreen):
                 yield Text(id="details")
 
     def on_mount(self) -> None:
-        """Quiet cursors; the finder waits for its key."""
-        for field in self.query(Input):
-            field.cursor_blink = False
+        """The finder waits for its key."""
         self.finder.display = False
 
     def ready(self) -> None:
@@ -213,7 +210,7 @@ class Captions(SurveyedScreen):
 
     def action_next_unreviewed(self) -> None:
         """To the next caption that nobody has found right."""
-        if not self._go(1, lambda index: index not in self._read):
+        if not self.rows.move_on(lambda index: index not in self._read):
             self.say(_("Every caption was read."))
 
     def action_next_problem(self) -> None:
@@ -365,17 +362,8 @@ class Captions(SurveyedScreen):
         )
         self.say()
 
-    def _go(self, direction: int, wanted: Callable[[int], bool]) -> bool:
-        items = self.rows.items
-        for step in range(1, len(items) + 1):
-            place = (self.rows.cursor + direction * step) % len(items)
-            if wanted(items[place]):
-                self.rows.cursor = place
-                return True
-        return False
-
     def _to_problem(self, direction: int) -> None:
-        if not self._go(direction, lambda index: bool(self.survey and self.survey.texts[index])):
+        if not self.rows.move_on(lambda index: bool(self.survey and self.survey.texts[index]), direction):
             self.say(_("No caption has a problem."))
 
     def _word_problems(self) -> list[Problem]:

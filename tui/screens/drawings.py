@@ -187,13 +187,8 @@ class Drawings(SurveyedScreen):
 
     def action_next_problem(self) -> None:
         """To the next drawing that has one worth a look."""
-        items = self.rows.items
-        for step in range(1, len(items) + 1):
-            place = (self.rows.cursor + step) % len(items)
-            if self._gallery.is_doubtful(items[place]):
-                self.rows.cursor = place
-                return
-        self.say(_("No drawing has a problem."))
+        if not self.rows.move_on(self._gallery.is_doubtful):
+            self.say(_("No drawing has a problem."))
 
     @work
     async def action_compare(self) -> None:

@@ -14,10 +14,10 @@ from textual.widgets import Input
 from core import paths
 from core.bases import find
 from core.errors import BocetoError
-from core.images.folder import Contents, contents
+from core.images.folder import Contents
 from core.language import _
 from core.project import begin, valid_name
-from tui.folders import tally
+from tui.folders import held, tally, unfit
 from tui.keys import bind
 from tui.screens.step import StepScreen
 from tui.widgets.folders import FolderTree, PathInput
@@ -78,12 +78,8 @@ class Folder(StepScreen):
             return _("Type the folder of your drawings.")
         if self._holds is None:
             return _("Looking at the folder …")
-        if self._holds.trouble:
-            return _("This folder cannot be read: {reason}.").format(reason=self._holds.trouble)
-        if not self._holds.drawings and not (self.work.project.nested and self._is_own):
-            if self._holds.unreadable:
-                return _("This folder holds only files that must be exported first, as PNG or JPEG.")
-            return _("There are no drawings in this folder (PNG, JPEG, WebP …).")
+        if reason := unfit(self._holds, self.work.project.nested and self._is_own):
+            return reason
         try:
             valid_name(self.name_field.value)
         except BocetoError as error:
@@ -113,8 +109,6 @@ class Folder(StepScreen):
 
     def on_mount(self) -> None:
         """Look at the folder that is there."""
-        for field in self.query(Input):
-            field.cursor_blink = False
         self.look(self._folder)
 
     @on(Input.Changed, "#path")
@@ -149,11 +143,7 @@ class Folder(StepScreen):
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
     def look(self, folder: Path) -> None:
         """Count what the folder holds: a disk may be a network away."""
-        holds = contents(folder)
-        own = folder / "dataset"
-        if not holds.drawings and own.is_dir():
-            holds = contents(own)
-        self.post_message(Looked(folder, holds))
+        self.post_message(Looked(folder, held(folder)))
 
     @on(Looked)
     def show(self, message: Looked) -> None:

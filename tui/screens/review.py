@@ -188,7 +188,6 @@ class Review(SurveyedScreen):
             *(("drawings", problem) for problems in (*survey.shapes, survey.repeats) for problem in problems),
             *(("drawings", problem) for problem in (*survey.folder, *survey.unreadable)),
         ]
-        order = list(Severity)
         weighty = [
             one
             for one in found
@@ -197,7 +196,7 @@ class Review(SurveyedScreen):
         if not self.work.project.activation_word:
             missing = check_word("", tokenizer_of(self.base), ())
             weighty += [("captions", replace(problem, severity=Severity.WARNING)) for problem in missing]
-        weighty.sort(key=lambda one: -order.index(one[1].severity))
+        weighty.sort(key=lambda one: -one[1].severity.weight)
         self._listed = weighty[:_SHOWN]
         problems = self.query_one("#problems", OptionList)
         problems.clear_options()

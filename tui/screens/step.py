@@ -93,7 +93,9 @@ class StepScreen(Screen[None]):
         yield Button(_("Next"), id="next", compact=True, variant="primary")
 
     def on_mount(self) -> None:
-        """Say at once whether one can go on."""
+        """Say at once whether one can go on. Cursors do not blink: a screen that rests sends nothing."""
+        for field in self.query("Input"):
+            field.cursor_blink = False  # type: ignore[attr-defined]
         self.say()
 
     def on_worker_state_changed(self, changed: Worker.StateChanged) -> None:

@@ -291,11 +291,12 @@ class Training(StepScreen):
         self.query_one(Bar).share = done / of if of else 0.0
         self.query_one("#count", Text).update(self._count())
         self.query_one("#curve", Curve).total = story.total
-        self.query_one("#curve", Curve).values = tuple(smoothed(story.losses))
+        losses = tuple(smoothed(story.losses))
+        self.query_one("#curve", Curve).values = losses
         honest = story.held_out or tuple(one.trained for one in story.measured)
         self.query_one("#honest-curve", Curve).values = honest
         loss = _("Loss, smoothed")
-        self.query_one("#loss", Text).update(f"{loss} {smoothed(story.losses)[-1]:.3f}" if story.losses else loss)
+        self.query_one("#loss", Text).update(f"{loss} {losses[-1]:.3f}" if losses else loss)
         name = _("On held-out drawings") if story.held_out else _("On fixed noise")
         self.query_one("#honest", Text).update(f"{name} {honest[-1]:.4f}" if honest else name)
         self.query_one("#figures", Text).update(self._figures())

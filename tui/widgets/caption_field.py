@@ -32,7 +32,6 @@ class CaptionField(Input):
 
     def __init__(self) -> None:
         super().__init__(select_on_focus=False, placeholder=_("what the drawing shows"))
-        self.cursor_blink = False
         self._index, self._begun = 0, ""
 
     def edit(self, index: int, text: str, x: int, y: int, width: int) -> None:

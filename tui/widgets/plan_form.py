@@ -26,7 +26,6 @@ class Number(Input):
 
     def __init__(self, value: str = "", **options: Any) -> None:
         super().__init__(value, select_on_focus=True, **options)
-        self.cursor_blink = False
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Only what a number is made of."""
@@ -87,11 +86,6 @@ class Field(Horizontal):
         else:
             yield Input(plain(written(value)), select_on_focus=False)
         yield Text(classes="auto")
-
-    def on_mount(self) -> None:
-        """Idle cursors send nothing."""
-        for field in self.query(Input):
-            field.cursor_blink = False
 
     @property
     def value(self) -> Any:

@@ -80,6 +80,15 @@ class Rows(ScrollView, can_focus=True):
         if item in self.items:
             self.cursor = self.items.index(item)
 
+    def move_on(self, wanted: Callable[[int], bool], direction: int = 1) -> bool:
+        """Put the cursor on the next item that is wanted, round the end of the list; whether there is one."""
+        for step in range(1, len(self.items) + 1):
+            place = (self.cursor + direction * step) % len(self.items)
+            if wanted(self.items[place]):
+                self.cursor = place
+                return True
+        return False
+
     def redraw(self, item: int) -> None:
         """Draw one item anew."""
         if item in self.items:
