@@ -33,7 +33,7 @@ from tui.widgets.curve import Curve, smoothed
 from tui.widgets.gauge import Bar, MemoryMeter
 from tui.widgets.picture import Picture, Shown
 from tui.widgets.text import Text
-from tui.words import duration, plain
+from tui.words import cells, duration, plain
 from tui.work import Work
 
 EVERY = 1.0
@@ -95,6 +95,8 @@ class Training(StepScreen):
         self._was_alive = work.run.is_alive()
         self._gone: BocetoError | None = None
         self._preview = ""
+        self._over = False
+        self._shown: dict[str, str | Content] = {}
 
     @property
     def guide(self) -> str:
@@ -203,9 +205,8 @@ class Training(StepScreen):
         """Show it."""
         found = message.reading
         self.query_one(MemoryMeter).parts = (found.ours, found.others, found.whole)
-        self.query_one("#memory-words", Text).update(found.words)
-        gpu = self.query_one("#gpu", Text)
-        gpu.update(found.more)
+        self._put("memory-words", found.words)
+        self._put("gpu", found.more)
 
     # What the keys ask for.
 
@@ -285,26 +286,37 @@ class Training(StepScreen):
 
     def _show(self) -> None:
         story = self._story
-        self.refresh_bindings()
-        self.query_one("#phases", Text).update(self._phases())
+        if (over := bool(story.end or self._gone)) != self._over:
+            self._over = over
+            self.refresh_bindings()
+        self._put("phases", self._phases())
         done, of = (story.step, story.total) if story.step else (story.done, story.of)
         self.query_one(Bar).share = done / of if of else 0.0
-        self.query_one("#count", Text).update(self._count())
+        self._put("count", self._count())
         self.query_one("#curve", Curve).total = story.total
         losses = tuple(smoothed(story.losses))
         self.query_one("#curve", Curve).values = losses
         honest = story.held_out or tuple(one.trained for one in story.measured)
         self.query_one("#honest-curve", Curve).values = honest
         loss = _("Loss, smoothed")
-        self.query_one("#loss", Text).update(f"{loss} {losses[-1]:.3f}" if losses else loss)
+        self._put("loss", f"{loss} {losses[-1]:.3f}" if losses else loss)
         name = _("On held-out drawings") if story.held_out else _("On fixed noise")
-        self.query_one("#honest", Text).update(f"{name} {honest[-1]:.4f}" if honest else name)
-        self.query_one("#figures", Text).update(self._figures())
+        self._put("honest", f"{name} {honest[-1]:.4f}" if honest else name)
+        self._put("figures", self._figures())
         if story.previews and story.previews[-1].paths:
             newest = story.previews[-1].paths[0]
             if newest != self._preview:
                 self._preview = newest
                 self.picture.show(Shown(Path(newest)))
+
+    def _put(self, place: str, words: str | Content) -> None:
+        """Show `words` where they belong; what stands there already is not sent again, nor anything around it."""
+        before = self._shown.get(place, "")
+        if before != words:
+            self._shown[place] = words
+            # These are as large as their words; the others have a place of their own.
+            resized = place in ("count", "memory-words", "gpu") and cells(str(before)) != cells(str(words))
+            self.query_one(f"#{place}", Text).update(words, layout=resized)
 
     def _phases(self) -> Content:
         story = self._story
