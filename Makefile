@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Tests that load models into the process of the tests. Among all others torch's meta device was at times still the
 # default when they began; in a process of their own it was not seen.
-MODELS := tests/core/training tests/learning
+MODELS := tests/core/training tests/core/taggers/test_blip.py tests/learning
 
 .PHONY: demo test lint format types messages bench mini screenshots clean
 
