@@ -1,4 +1,4 @@
-"""Every benchmark, one after another: `python -m benchmarks [scan] [steps] [demo] [wizard] [gpu]`.
+"""Every benchmark, one after another: `python -m benchmarks [scan] [captions] [steps] [demo] [wizard] [gpu]`.
 
 Their figures are gathered in `benchmarks/results/<date>-<machine>.json`, with the machine, the versions and the commit.
 """
@@ -27,7 +27,7 @@ PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensor
 def commands() -> dict[str, list[str]]:
     """What is run under each name. Without a GPU the whole SDXL would take a CPU hours."""
     small = [] if hardware.gpus() else ["--small"]
-    alone = {name: [f"{name}.py"] for name in ("scan", "steps", "demo", "wizard")}
+    alone = {name: [f"{name}.py"] for name in ("scan", "captions", "steps", "demo", "wizard")}
     return {**alone, "gpu": ["gpu.py", *small]}
 
 
@@ -85,7 +85,9 @@ def free_path(about: dict[str, Any]) -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scan, steps, demo, wizard, gpu; left out, all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="scan, captions, steps, demo, wizard, gpu; left out, all"
+    )
     names = parser.parse_args().names
     known = commands()
     if unknown := set(names) - set(known):

@@ -11,6 +11,7 @@ from core.bases import find
 from core.bases.base import Base
 from core.language import _
 from core.settings import OptimizerName
+from core.taggers import find as taggers
 
 _NEEDED = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _PACKAGES: dict[OptimizerName, str] = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
@@ -33,11 +34,7 @@ def checkup() -> Iterator[Finding]:
     yield _memory()
     yield _disk()
     yield _bases()
-    yield Finding(
-        False,
-        _("Captioners: none in this version"),
-        _("Captions are written by hand, or read from .txt files beside the drawings."),
-    )
+    yield _taggers()
     yield from _packages()
 
 
@@ -87,6 +84,16 @@ def _bases() -> Finding:
         bool(found),
         _("Bases on this disk: {names}").format(names=", ".join(base.name for base in found)),
         "" if large else _("For real work put an SDXL base on this disk, in the layout of diffusers."),
+    )
+
+
+def _taggers() -> Finding:
+    found = taggers.find()
+    large = any(not tagger.in_the_box for tagger in found)
+    return Finding(
+        bool(found),
+        _("Taggers on this disk: {names}").format(names=", ".join(tagger.name for tagger in found) or _("none")),
+        "" if large else _("For real work fetch one: T among the captions, or `boceto caption --fetch`."),
     )
 
 

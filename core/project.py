@@ -37,6 +37,8 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A base of the catalog, or the folder of one."""
     treatments: dict[str, Treatment] = field(default_factory=dict)
     """What single drawings need on the way to the trainer; the originals stay as they are."""
+    quick_tags: tuple[str, ...] = ()
+    """Tags that one key adds to a caption or takes away, the first nine."""
     plan: Plan = field(default_factory=Plan)
     at: str = ""
     """The screen of the wizard where the artist was."""
@@ -68,9 +70,24 @@ class Place(Struct, frozen=True):
         return self.folder / "reviewed.json"
 
     @property
-    def originals(self) -> Path:
-        """What caption files held before we first changed them."""
-        return self.folder / "originals"
+    def written(self) -> Path:
+        """Which captions a tagger wrote, as far as nobody has changed them."""
+        return self.folder / "written.json"
+
+    @property
+    def journal(self) -> Path:
+        """Everything that was done to captions and treatments, with what was there before."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        """What taggers saw in the drawings, with how sure they were."""
+        return self.folder / "scores"
+
+    @property
+    def captioning(self) -> Path:
+        """One folder a job of the taggers."""
+        return self.folder / "captioning"
 
     def dataset(self, project: Project) -> Path:
         """The folder of the drawings."""

@@ -12,7 +12,10 @@ from core.errors import BocetoError
 from core.language import LANGUAGES, LOCALES, _, preferred
 from core.settings import Choice, Plan, choices
 
-COMMANDS = ("open", "new", "check", "steps", "train", "demo", "ls", "attach", "stop", "resume", "logs", "draw")
+COMMANDS = (
+    *("open", "new", "check", "caption", "lint", "steps", "train", "demo"),
+    *("ls", "attach", "stop", "resume", "logs", "draw"),
+)
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 
@@ -87,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
     _project(check)
     check.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
 
+    _captions(commands)
+
     steps = _command(commands, "steps", "steps:steps", _("reckon the steps of a training, and how to reach 300 to 500"))
     _project(steps)
 
@@ -149,6 +154,61 @@ def _wizard(commands: Any) -> None:
     wizard.add_argument("--lang", choices=LANGUAGES, help=argparse.SUPPRESS)
 
 
+def _captions(commands: Any) -> None:
+    caption = _command(
+        commands, "caption", "caption:caption", _("let taggers write captions, or take those that other tools left")
+    )
+    _target(caption)
+    caption.add_argument(
+        "--tagger",
+        dest="taggers",
+        metavar=_("TAGGER"),
+        action="append",
+        default=[],
+        help=_("which tagger: a name, a repository, or a folder; several unite their tags"),
+    )
+    caption.add_argument("--fetch", action="store_true", help=_("download a tagger that is not on this disk"))
+    caption.add_argument(
+        "--general", metavar="N", type=float, help=_("how sure it must be of a tag (styles 0.5, characters 0.25)")
+    )
+    caption.add_argument("--characters", action="store_true", help=_("write the names of characters too"))
+    caption.add_argument(
+        "--character", metavar="N", type=float, help=_("how sure it must be of such a name (default 0.85)")
+    )
+    caption.add_argument(
+        "--never", metavar=_("TAG"), action="append", default=[], help=_("a tag that is never written")
+    )
+    caption.add_argument("--most", metavar="N", type=int, default=0, help=_("at most so many tags a caption"))
+    caption.add_argument(
+        "--mode",
+        choices=("keep", "append", "replace"),
+        default="keep",
+        help=_("captions there are: keep them and fill the empty ones, append what they lack, replace them"),
+    )
+    caption.add_argument(
+        "--import",
+        dest="source",
+        metavar=_("FILE"),
+        nargs="?",
+        const="",
+        help=_("take captions from .caption, metadata.jsonl or sd-scripts' JSON files instead; left out, from all"),
+    )
+    caption.add_argument("--dry-run", action="store_true", help=_("show what would change and write no caption"))
+    _output(caption)
+
+    lint = _command(commands, "lint", "lint:lint", _("say what is wrong with the captions, and mend it"))
+    _target(lint)
+    lint.add_argument(
+        "--fix",
+        metavar=_("KIND"),
+        action="append",
+        default=[],
+        help=_("mend a kind of problem, such as duplicate-tags; “all” mends what can be mended"),
+    )
+    lint.add_argument("--dry-run", action="store_true", help=_("show what would change and write no caption"))
+    lint.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
+
+
 def plan_of(options: argparse.Namespace) -> dict[str, Any]:
     """The choices of a plan that were given as flags."""
     return {
@@ -167,6 +227,13 @@ def _command(commands: Any, name: str, where: str, words: str) -> argparse.Argum
 
 
 def _project(command: argparse.ArgumentParser) -> None:
+    _target(command)
+    plan = command.add_argument_group(_("the plan"))
+    for choice in choices(Plan):
+        _flag(plan, choice)
+
+
+def _target(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "target", metavar=_("DRAWINGS"), help=_("a folder of drawings, a project's folder, or a project's name")
     )
@@ -177,9 +244,6 @@ def _project(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--base", metavar=_("BASE"), help=_("the base to train on: a name, or the folder of one"))
     command.add_argument("--nested", action="store_const", const=True, help=_("count drawings in folders below too"))
-    plan = command.add_argument_group(_("the plan"))
-    for choice in choices(Plan):
-        _flag(plan, choice)
 
 
 def _flag(group: Any, choice: Choice) -> None:

@@ -1,18 +1,27 @@
 """Choosing the activation word: a word the base does not know and the captions do not use."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from core.captions.booru import Booru
 from core.captions.caption import tags_of
+from core.captions.slips import slips, words_of
+from core.captions.tagwords import VISUAL
 from core.captions.tokens import Tokenizer
 from core.errors import Problem, Severity
 from core.language import _, ngettext
 
 MOST_TOKENS = 4
 """More pieces bring more meanings of their own, and take room from the caption."""
+SHORTEST, LONGEST = 5, 10
+"""Letters. A shorter word is a word already, somewhere; a longer one is mistyped."""
+COMMON = 1000
+"""Pictures of a gallery that bear a tag: from here on the anime bases know it."""
+
+_END = "</w>"
 
 
-def check_word(word: str, tokenizer: Tokenizer, captions: Iterable[str]) -> list[Problem]:
+def check_word(word: str, tokenizer: Tokenizer, captions: Iterable[str], booru: Booru | None = None) -> list[Problem]:
     """What speaks against `word` as the activation word. Captions that already begin with it do not."""
     if not word.strip():
         return [
@@ -25,7 +34,12 @@ def check_word(word: str, tokenizer: Tokenizer, captions: Iterable[str]) -> list
             )
         ]
     word = word.strip()
-    return [*_spelling(word), *_meaning(word, tokenizer), *_in_captions(word, list(captions))]
+    return [
+        *_spelling(word),
+        *_meaning(word, tokenizer),
+        *(_in_booru(word, booru) if booru else ()),
+        *_in_captions(word, list(captions)),
+    ]
 
 
 def _spelling(word: str) -> Iterator[Problem]:
@@ -61,6 +75,36 @@ def _spelling(word: str) -> Iterator[Problem]:
             _("“{word}” has an underscore, which the base reads as a token of its own.").format(word=word),
             _("Use letters only."),
         )
+    if any(not letter.isascii() for letter in word):
+        yield Problem(
+            Severity.NOTE,
+            "",
+            "word-letters",
+            _(
+                "“{word}” has letters beyond a–z, which the base reads in pieces and other people type otherwise."
+            ).format(word=word),
+            _("Use the letters a to z."),
+        )
+    if word != word.lower():
+        yield Problem(
+            Severity.NOTE,
+            "",
+            "word-capitals",
+            _("“{word}” has capitals, which the base does not see and other tools count as another word.").format(
+                word=word
+            ),
+            _("Write it in small letters."),
+        )
+    if not SHORTEST <= len(word) <= LONGEST:
+        yield Problem(
+            Severity.NOTE,
+            "",
+            "word-length",
+            ngettext("“{word}” has {n} letter.", "“{word}” has {n} letters.", len(word)).format(word=word, n=len(word)),
+            _("{least} to {most} letters are few enough to type and enough to be new.").format(
+                least=SHORTEST, most=LONGEST
+            ),
+        )
 
 
 def _meaning(word: str, tokenizer: Tokenizer) -> Iterator[Problem]:
@@ -83,6 +127,56 @@ def _meaning(word: str, tokenizer: Tokenizer) -> Iterator[Problem]:
             ),
             _("A shorter or more common spelling takes less room in every caption."),
         )
+    seen = [word] if word.lower() in VISUAL else [name for piece in pieces if (name := _spelled(piece)) in VISUAL]
+    if seen and len(pieces) > 1:
+        yield Problem(
+            Severity.WARNING,
+            "",
+            "word-visual",
+            _("The base reads “{piece}” in “{word}”, and would draw something of that too.").format(
+                piece=seen[-1], word=word
+            ),
+            _("Change a letter or two there, so that no word with a picture of its own is left."),
+        )
+    elif parts := _two_words(word, tokenizer):
+        yield Problem(
+            Severity.NOTE,
+            "",
+            "word-compound",
+            _("“{word}” is “{first}” and “{second}”, two words the base knows.").format(
+                word=word, first=parts[0], second=parts[1]
+            ),
+            _("A word that is made of no others is free of their meaning."),
+        )
+
+
+def _in_booru(word: str, booru: Booru) -> Iterator[Problem]:
+    key = word.casefold()
+    if tag := booru.tag_of(key):
+        yield Problem(
+            Severity.WARNING,
+            "",
+            "word-booru",
+            ngettext(
+                "“{word}” is a tag of {n} picture in your list of tags: bases that learned from it know the word.",
+                "“{word}” is a tag of {n} pictures in your list of tags: bases that learned from it know the word.",
+                booru.count_of(tag),
+            ).format(word=word, n=booru.count_of(tag)),
+            _("Invent a word, or add a letter or two to this one."),
+        )
+        return
+    close = sorted(
+        (tag for one in slips(key) if (tag := booru.tag_of(one)) and booru.count_of(tag) >= COMMON),
+        key=lambda tag: (-booru.count_of(tag), tag),
+    )
+    if close:
+        yield Problem(
+            Severity.NOTE,
+            "",
+            "word-near-booru",
+            _("“{word}” is one letter away from the common tag “{tag}”.").format(word=word, tag=close[0]),
+            _("Change another letter, so that a slip of the pen calls nothing else."),
+        )
 
 
 def _in_captions(word: str, captions: list[str]) -> Iterator[Problem]:
@@ -90,7 +184,8 @@ def _in_captions(word: str, captions: list[str]) -> Iterator[Problem]:
     tags = [[tag.casefold() for tag in tags_of(caption)] for caption in captions]
     first = sum(caption[:1] == [key] for caption in tags)
     # Where most captions begin with it, it is there because it is the activation word.
-    used = 0 if 2 * first > len(tags) else sum(key in caption for caption in tags)
+    in_place = 2 * first > len(tags)
+    used = 0 if in_place else sum(key in caption for caption in tags)
     inside = sum(any(key in tag and tag != key for tag in caption) for caption in tags)
     if used:
         yield Problem(
@@ -116,3 +211,30 @@ def _in_captions(word: str, captions: list[str]) -> Iterator[Problem]:
             ).format(word=word, n=inside),
             _("Choose a word that no caption uses, not even inside another."),
         )
+    # While the word is in place, what looks like it is a slip of the pen, and named with its caption.
+    if not in_place and (close := _nearest(key, tags)):
+        yield Problem(
+            Severity.NOTE,
+            "",
+            "word-near-tag",
+            _("“{word}” is one letter away from “{tag}”, which captions use.").format(word=word, tag=close),
+            _("Change another letter, so that a slip of the pen calls nothing else."),
+        )
+
+
+def _nearest(key: str, tags: Sequence[Sequence[str]]) -> str:
+    distinct = {tag for caption in tags for tag in caption}
+    return min(slips(key) & {word for tag in distinct for word in words_of(tag)}, default="")
+
+
+def _two_words(word: str, tokenizer: Tokenizer) -> tuple[str, str] | None:
+    # The vocabulary is full of pieces of three letters that mean nothing.
+    for place in range(4, min(len(word), 2 * LONGEST) - 3):
+        first, second = word[:place], word[place:]
+        if len(tokenizer.pieces(first)) == len(tokenizer.pieces(second)) == 1:
+            return first, second
+    return None
+
+
+def _spelled(piece: str) -> str:
+    return piece.removesuffix(_END)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import lru_cache
 
 _SEPARATORS = re.compile(r"[,\r\n]+")
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
@@ -32,8 +33,11 @@ def one_line(text: str) -> str:
     Whoever wrote a second line meant it to count. A line of tags is followed by a comma, one of prose by a blank.
     Other trainers read the first line only (sd-scripts, `process_caption`).
     """
+    lines = lines_of(text)
+    if len(lines) == 1:  # on both sides of it the same is cut off, be it prose or not
+        return _trimmed(lines[0])
     whole = ""
-    for line in lines_of(text):
+    for line in lines:
         prose = is_sentence(line)
         if tidy := line if prose else _trimmed(line):
             whole += tidy + (" " if prose else ", ")
@@ -47,9 +51,12 @@ def is_sentence(text: str) -> bool:
     ("the legend of zelda: breath of the wild") does not make a sentence, nor does an activation word in front of
     one make tags.
     """
-    parts = [tag.split() for tag in tags_of(text)]
-    words = sum(map(len, parts))
-    return 2 * sum(len(part) for part in parts if _reads_like_a_clause(part)) > words
+    words = clauses = 0
+    for tag in tags_of(text):
+        count, clause = _clause(tag)
+        words += count
+        clauses += count if clause else 0
+    return 2 * clauses > words
 
 
 def with_word(text: str, word: str) -> str:
@@ -100,9 +107,12 @@ def _trimmed(line: str) -> str:
     return _TRAILING_GAP.sub("", _LEADING_GAP.sub("", line))
 
 
-def _reads_like_a_clause(words: list[str]) -> bool:
+@lru_cache(1 << 16)
+def _clause(part: str) -> tuple[int, bool]:
+    """The words of a part, and whether it reads like a clause. Datasets have few tags and many uses of each."""
+    words = part.split()
     first, last = words[0].lower(), words[-1]
-    return (
+    return len(words), (
         last.endswith("。")
         # No common tag is as long ("eyebrows visible through hair" has four).
         or len(words) >= 6

@@ -1,49 +1,56 @@
 """Caption files: plain text beside the drawings, read without loss and never overwritten blindly."""
 
-import hashlib
 import stat
+import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
 
-from core import files
 from core.captions.caption import lines_of, one_line
 from core.errors import BocetoError, Problem, Severity
+from core.files import replacing
 from core.language import _
 
 LARGEST = 1_000_000
 """Bytes. A longer file beside a drawing is not its caption."""
 
+_FRESH = 2_000_000_000
+"""Nanoseconds. File systems count in up to two seconds (FAT): what is written within them may bear the same time."""
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-class CaptionFile(Struct, frozen=True):
+class CaptionFile(Struct, frozen=True, dict=True):
     """What lies beside one drawing, as it was when it was read."""
 
     drawing: Path
     path: Path
     text: str = ""
     """As people edit it: every line, ended by `\\n` whatever the file uses, without a BOM or line ends at its end."""
-    exists: bool = False
+    content: bytes | None = None
+    """The bytes; None when there is no file, or none that could be read."""
     encoding: str = "utf-8"
     bom: bool = False
     newline: str = "\n"
     ends_with_newline: bool = False
-    digest: str = ""
-    """SHA-256 of the bytes; empty when there is no file."""
     modified: int = 0
-    """Nanoseconds since 1970, from the file system."""
+    """Nanoseconds since 1970, from the file system; 0 when it was written so lately that its time tells little."""
     trouble: str = ""
     """Why the file could not be read; its text is then unknown and it is never written."""
+
+    @property
+    def exists(self) -> bool:
+        """There is something of this name."""
+        return self.content is not None or bool(self.trouble)
 
     @property
     def undecodable(self) -> bool:
         """The bytes are not UTF-8: `text` is the best guess, and other trainers give up on the file."""
         return self.encoding != "utf-8"
 
-    @property
+    @cached_property
     def training_text(self) -> str:
         """The one line that is trained: all lines of the file, joined."""
         return one_line(self.text)
@@ -57,22 +64,27 @@ def read(drawing: Path) -> CaptionFile:
     except FileNotFoundError:
         return CaptionFile(drawing, path)
     except OSError as error:
-        return CaptionFile(drawing, path, exists=True, trouble=error.strerror or str(error))
+        return CaptionFile(drawing, path, trouble=error.strerror or str(error))
     except ValueError as error:
-        return CaptionFile(drawing, path, exists=True, trouble=str(error))
+        return CaptionFile(drawing, path, trouble=str(error))
+    return holding(drawing, content, modified)
+
+
+def holding(drawing: Path, content: bytes | None, modified: int = 0) -> CaptionFile:
+    """The caption of `drawing` as a file of this content would be read; None is no file."""
+    path = drawing.with_suffix(".txt")
+    if content is None:
+        return CaptionFile(drawing, path)
     written, encoding = _decoded(content)
-    newline = next((end for end in ("\r\n", "\n", "\r") if end in written), "\n")
-    text = _normal(written)
     return CaptionFile(
         drawing,
         path,
-        text=text,
-        exists=True,
+        text=_normal(written),
+        content=content,
         encoding=encoding,
         bom=content.startswith((_BOM, *_UTF16)),
-        newline=newline,
+        newline=next((end for end in ("\r\n", "\n", "\r") if end in written), "\n"),
         ends_with_newline=written.endswith(("\n", "\r")),
-        digest=hashlib.sha256(content).hexdigest(),
         modified=modified,
     )
 
@@ -80,39 +92,70 @@ def read(drawing: Path) -> CaptionFile:
 def changed_outside(file: CaptionFile) -> bool:
     """Has another program written, made or removed the file since it was read?"""
     try:
+        status = file.path.stat()
+        if file.modified == status.st_mtime_ns and file.content and len(file.content) == status.st_size:
+            return False
         content, _modified = _content(file.path)
     except FileNotFoundError:
         return file.exists
     except (OSError, ValueError):
         return not file.trouble
-    return hashlib.sha256(content).hexdigest() != file.digest
+    return content != file.content
 
 
-def write(file: CaptionFile, text: str, originals: Path) -> CaptionFile:
-    """Give `file` a new text, and return the file as it then is.
+def with_text(file: CaptionFile, text: str) -> bytes | None:
+    """The bytes that give `file` another text; those it has when the text is already there.
 
-    A text that is already there touches nothing. Line ends stay as they were; the encoding becomes UTF-8 without a
-    BOM, which other trainers would read as part of the first tag. An empty caption is written as one line end,
-    because sd-scripts gives up on files of 0 bytes. What the file held before the first change is kept in
-    `originals`, and an empty file there says that there was none.
+    Line ends stay as they were; the encoding becomes UTF-8 without a BOM, which other trainers would read as part of
+    the first tag. An empty caption is written as one line end, because sd-scripts gives up on files of 0 bytes.
+    Raises BocetoError for a text that no file can hold.
     """
     text = _normal(text)
-    if not file.trouble and text == file.text:
-        return file
-    _refuse_if_unsafe(file)
+    if text == file.text:
+        return file.content
     ending = file.newline if file.ends_with_newline or not text else ""
     try:
-        content = (text.replace("\n", file.newline) + ending).encode("utf-8")
+        return (text.replace("\n", file.newline) + ending).encode("utf-8")
     except UnicodeEncodeError as error:
         raise BocetoError(
             _("The caption of “{drawing}” has a character that no text file can hold.").format(drawing=file.drawing),
             str(error),
             _("Type that character again, or remove it."),
         ) from error
-    _keep_original(file, originals)
-    # A link stays a link: its target is what changes.
-    files.write_bytes(file.path.resolve(), content)
-    return read(file.drawing)
+
+
+def refuse_if_unsafe(file: CaptionFile) -> None:
+    """Raises BocetoError for a file that must not be written: nobody knows what it holds, or it is write-protected."""
+    if file.trouble:
+        raise BocetoError(
+            _("“{path}” cannot be read, so it is not written either.").format(path=file.path),
+            file.trouble,
+            _("See what it is and whether you may read it, or remove it."),
+        )
+    # Asked of the mark itself: the new file takes the old one's place, for which only the folder is asked.
+    if file.exists and not _mode(file.path) & 0o222:
+        raise BocetoError(
+            _("“{path}” is write-protected.").format(path=file.path),
+            hint=_("If it is to be changed, allow it with: chmod u+w “{path}”").format(path=file.path),
+        )
+
+
+def put(file: CaptionFile, content: bytes | None) -> CaptionFile:
+    """Give `file` this content, or remove it for None, and return the file as it then is.
+
+    It is not forced onto the disk: whoever calls has written down what is to be there (`journal`). A link stays a
+    link: its target is what changes.
+    """
+    target = file.path.resolve()
+    try:
+        if content is None:
+            target.unlink(missing_ok=True)
+        else:
+            with replacing(target, flush=False) as temporary:
+                temporary.write_bytes(content)
+    except OSError as error:
+        raise BocetoError(_("“{path}” could not be removed.").format(path=file.path), str(error)) from error
+    return holding(file.drawing, content)
 
 
 def check(file: CaptionFile, drawing: str) -> Iterator[Problem]:
@@ -166,13 +209,22 @@ def check(file: CaptionFile, drawing: str) -> Iterator[Problem]:
         )
 
 
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:  # it is gone, which whoever writes finds out
+        return 0o666
+
+
 def _content(path: Path) -> tuple[bytes, int]:
+    """The bytes, and when they were written; 0 for less than `_FRESH` ago."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(_("it is not a file"))
     if status.st_size > LARGEST:
         raise ValueError(_("it has {size} bytes, too many for a caption").format(size=f"{status.st_size:,}"))
-    return path.read_bytes(), status.st_mtime_ns
+    fresh = time.time_ns() - status.st_mtime_ns < _FRESH
+    return path.read_bytes(), 0 if fresh else status.st_mtime_ns
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -187,26 +239,3 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 def _normal(text: str) -> str:
     return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-
-
-def _refuse_if_unsafe(file: CaptionFile) -> None:
-    if file.trouble:
-        raise BocetoError(
-            _("“{path}” cannot be read, so it is not written either.").format(path=file.path),
-            file.trouble,
-            _("See what it is and whether you may read it, or remove it."),
-        )
-    if changed_outside(file):
-        raise BocetoError(
-            _("“{path}” was changed by another program since it was read.").format(path=file.path),
-            _("Nothing was written, so that the other change is not lost."),
-            _("Read the caption again, then make your change."),
-        )
-
-
-def _keep_original(file: CaptionFile, originals: Path) -> None:
-    # Drawings of two folders may share a name, so the place is part of it.
-    place = hashlib.sha256(str(file.path.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    original = originals / f"{file.path.stem[:40]}.{place}.txt"
-    if not original.exists():
-        files.write_bytes(original, file.path.read_bytes() if file.exists else b"")

@@ -100,8 +100,12 @@ class Tokenizer:
         return [self.beginning, *ids, self.end, *[self.padding] * (CHUNK - len(ids))]
 
     def _encoded(self, text: str) -> Encoding:
-        # A name or prompt typed in another encoding may hold halves of characters, which tokenizers refuses.
-        return self._pipeline.encode(text.encode("utf-8", "replace").decode("utf-8"), add_special_tokens=False)
+        return self._pipeline.encode(_typed(text), add_special_tokens=False)
+
+
+def _typed(text: str) -> str:
+    """A text typed in another encoding may hold halves of characters, which tokenizers refuses."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def check_tokens(caption: str, tokenizer: Tokenizer, most: int = 3, drawing: str = "") -> Problem | None:

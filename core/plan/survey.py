@@ -1,6 +1,6 @@
 """The survey: what a dataset's folder holds, and everything that is wrong with it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
 from threading import Event
@@ -12,7 +12,8 @@ from core.bases.base import Base
 from core.captions import caption as captions
 from core.captions import store
 from core.captions.activation import check_word
-from core.captions.tokens import Tokenizer, check_tokens
+from core.captions.lint import caption_problems
+from core.captions.tokens import Tokenizer
 from core.errors import Problem, Severity
 from core.images.buckets import Buckets, Placement, place
 from core.images.checks import check, check_folder
@@ -93,11 +94,30 @@ class Survey(Struct, frozen=True, kw_only=True, dict=True):
                 placements[index], shapes[index] = _shape(drawing, project, base)
         return replace(self, placements=tuple(placements), shapes=tuple(shapes))
 
-    def with_caption(self, index: int, file: store.CaptionFile, project: Project, base: Base) -> "Survey":
-        """The survey after the caption of one drawing has changed."""
-        changed, texts = list(self.captions), list(self.texts)
-        changed[index], texts[index] = file, _text(self.drawings[index], file, project, tokenizer_of(base))
-        return replace(self, captions=tuple(changed), texts=tuple(texts))
+    def with_captions(
+        self, files: Mapping[int, store.CaptionFile], project: Project, base: Base, check: bool = True
+    ) -> "Survey":
+        """The survey after the captions of some drawings, by their indices, have changed.
+
+        Without `check` what was wrong with them stays said until `with_texts`.
+        """
+        changed = list(self.captions)
+        for index, file in files.items():
+            changed[index] = file
+        survey = replace(self, captions=tuple(changed))
+        return survey.with_texts(survey.checked(files, project, base)) if check else survey
+
+    def checked(self, indices: Iterable[int], project: Project, base: Base) -> dict[int, Problems]:
+        """What is wrong with some captions; 10,000 take half a second."""
+        tokenizer = tokenizer_of(base)
+        return {index: _text(self.drawings[index], self.captions[index], project, tokenizer) for index in indices}
+
+    def with_texts(self, found: Mapping[int, Problems]) -> "Survey":
+        """The survey with what was found wrong with captions."""
+        texts = list(self.texts)
+        for index, problems in found.items():
+            texts[index] = problems
+        return replace(self, texts=tuple(texts))
 
     def with_word(self, project: Project, base: Base) -> "Survey":
         """The survey after the activation word has changed."""
@@ -165,9 +185,10 @@ def _shape(drawing: Drawing, project: Project, base: Base) -> tuple[Placement, P
 
 
 def _text(drawing: Drawing, file: store.CaptionFile, project: Project, tokenizer: Tokenizer) -> Problems:
-    """What is wrong with a caption's file, and what of it the base's text encoders would not read."""
-    cut = check_tokens(caption_of(file, project), tokenizer, project.plan.caption_chunks, drawing.name)
-    return (*store.check(file, drawing.name), *([cut] if cut else []))
+    """What is wrong with a caption and its file, the gravest first."""
+    word, chunks = project.activation_word, project.plan.caption_chunks
+    found = caption_problems(file, drawing.name, word=word, tokenizer=tokenizer, chunks=chunks)
+    return tuple(sorted(found, key=lambda problem: -problem.severity.weight))
 
 
 def _word(project: Project, tokenizer: Tokenizer, files: Iterable[store.CaptionFile]) -> Problems:

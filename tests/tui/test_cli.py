@@ -100,12 +100,15 @@ def test_it_says_which_version_it_is(said):
     assert said("--version") == (0, f"boceto {version('boceto')}\n", "")
 
 
+COMMANDS = ("demo", "check", "caption", "lint", "steps", "train", "ls", "attach", "stop", "resume", "logs", "draw")
+
+
 def test_help_lists_every_command(said):
     status, out, _err = said("--help")
     assert status == 0
-    for command in ("demo", "check", "steps", "train", "ls", "attach", "stop", "resume", "logs", "draw"):
+    for command in COMMANDS:
         assert f"\n    {command} " in out
-    for command in ("demo", "check", "steps", "train", "ls", "attach", "stop", "resume", "logs", "draw"):
+    for command in COMMANDS:
         status, out, _err = said(command, "--help")
         assert status == 0 and f"usage: boceto {command}" in out
 

@@ -408,19 +408,37 @@ def test_a_reviewed_caption_stays_reviewed_until_it_changes(tmp_path: Path) -> N
     driven(journey)
 
 
-def test_a_caption_changed_by_another_program_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_caption_changed_by_another_program_is_brought_together_or_asked_about(tmp_path: Path) -> None:
     place, project = small_project(tmp_path / "p")
-    first = sorted(place.dataset(project).glob("*.txt"))[0]
+    first, second, third = sorted(place.dataset(project).glob("*.txt"))[:3]
+    for path in (first, second, third):
+        path.write_text("cat, red, sitting")
 
     async def journey() -> None:
         async with showing(Work(project=project, place=place), "captions") as (app, pilot):
-            first.write_text("from elsewhere")
-            await pilot.press("enter", *" mine", "enter")
-            await until(lambda: isinstance(app.screen, Trouble), pilot)
-            assert first.read_text() == "from elsewhere"
+            await pilot.press("enter", *", moon")
+            first.write_text("dog, red, sitting")
+            await pilot.press("enter")
+            assert first.read_text() == "dog, red, sitting, moon"
+            await pilot.press("enter", *", moon")
+            second.write_text("cat, red, sitting, sun")
+            await pilot.press("enter")
+            await until(lambda: isinstance(app.screen, Ask), pilot)
+            assert second.read_text() == "cat, red, sitting, sun"
             await pilot.press("escape")
-            # What was typed is still in its field.
-            assert app.screen.field.value.endswith(" mine") and app.screen.field.display
+            # What was typed is in its field again.
+            await until(lambda: not isinstance(app.screen, Ask) and app.screen.field.has_focus, pilot)
+            assert app.screen.field.value == "cat, red, sitting, moon"
+            await pilot.press("enter")
+            assert second.read_text() == "cat, red, sitting, moon"
+            third.write_text("from elsewhere")
+            await until(lambda: "from elsewhere" in text(app), pilot)
+            await pilot.press("z", "z", "z")
+            assert [path.read_text() for path in (first, second, third)] == [
+                "dog, red, sitting, moon",
+                "cat, red, sitting",
+                "cat, red, sitting",
+            ]
 
     driven(journey)
 

@@ -16,7 +16,7 @@ from core.plan.survey import Survey, survey
 from tui.headless.train import project_of
 from tui.words import plain
 
-_MARKS = {Severity.NOTE: "·", Severity.WARNING: "!", Severity.BLOCK: "✗", Severity.ERROR: "✗"}
+MARKS = {Severity.NOTE: "·", Severity.WARNING: "!", Severity.BLOCK: "✗", Severity.ERROR: "✗"}
 
 
 def check(options: Namespace) -> int:
@@ -36,7 +36,7 @@ def check(options: Namespace) -> int:
     for name, problems in by_drawing.items():
         console.print(Text(plain(name) or _("The folder"), style="bold"))
         for problem in problems:
-            console.print(Text(f"  {_MARKS[problem.severity]} {plain(problem.message)} {plain(problem.remedy)}"))
+            console.print(Text(f"  {MARKS[problem.severity]} {plain(problem.message)} {plain(problem.remedy)}"))
     console.print(_buckets(seen, usable))
     console.print(
         Text(

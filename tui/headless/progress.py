@@ -68,7 +68,7 @@ def status_of(last: Event | None) -> int:
 def phase_name(name: str) -> str:
     """A phase in the person's language."""
     return {
-        "load": _("loading the base"),
+        "load": _("getting ready"),
         "captions": _("encoding captions"),
         "drawings": _("encoding drawings"),
         "prior": _("the base's own pictures"),
@@ -76,12 +76,17 @@ def phase_name(name: str) -> str:
         "preview": _("drawing previews"),
         "save": _("saving"),
         "pictures": _("drawing pictures"),
+        "caption": _("looking at the drawings"),
+        "download": _("downloading"),
+        "check": _("checking what arrived"),
     }.get(name, name)
 
 
 def sentence(event: Event) -> str:
     """An event in a line, or nothing when bars say it better."""
     match event:
+        case events.Started(device=""):
+            return ""  # nothing is computed: a download, or taggers that have seen everything
         case events.Started(device=device, total=total, step=0):
             return _("Begun on {device}: {total} steps.").format(device=device, total=total)
         case events.Started(device=device, total=total, step=step):

@@ -1,7 +1,6 @@
 """Drawings: the resolution check, drawing by drawing, and what is to be done with each."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -11,12 +10,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
+from core.captions.desk import Changed
 from core.errors import Problem, Severity
-from core.history import History
 from core.images.drawing import Drawing
 from core.images.treatment import Treatment
 from core.language import _, ngettext
-from core.plan.survey import placed
+from core.plan.survey import Problems, placed
 from tui import gallery
 from tui.dialogs.compare import Compare
 from tui.dialogs.look import Look
@@ -25,19 +24,18 @@ from tui.dialogs.treatment import Treat
 from tui.gallery import Gallery
 from tui.keys import bind
 from tui.problems import lines_of
-from tui.screens.surveyed import Found, SurveyedScreen
+from tui.screens.desk import DeskScreen
+from tui.screens.surveyed import Found
 from tui.widgets.picture import Picture, Shown
 from tui.widgets.rows import Rows
 from tui.widgets.text import Text
 from tui.words import plain, size
 from tui.work import Work
 
-Treatments = Mapping[str, Treatment]
-
 _TWINS = ("duplicate", "near-duplicate", "similar", "mirrored")
 
 
-class Drawings(SurveyedScreen):
+class Drawings(DeskScreen):
     """A list, the picture of the drawing under the cursor, and everything that is to be said of it."""
 
     AT = "drawings"
@@ -57,7 +55,7 @@ class Drawings(SurveyedScreen):
         self._gallery = Gallery()
         self._filter = gallery.ALL
         self._sort = 0
-        self._history: History[Treatments] = History()
+        self._shapes: tuple[Problems, ...] = ()
 
     @property
     def guide(self) -> str:
@@ -117,6 +115,7 @@ class Drawings(SurveyedScreen):
         survey = self.survey
         assert survey
         self._gallery = Gallery.of(survey, self.work.project)
+        self._shapes = survey.shapes
         self._arrange()
         self._show_details()
 
@@ -141,7 +140,7 @@ class Drawings(SurveyedScreen):
         blocked = any(problem.severity is Severity.BLOCK for problem in self._gallery.problems_of(index))
         after = replace(before, excluded=True if out else False if blocked else None)
         words = _("leave out {name}") if out else _("take in {name}")
-        self._change(words.format(name=drawing.name), {drawing.name: after})
+        self.treat(words.format(name=drawing.name), {drawing.name: after})
         if self.rows.item == index:
             self.rows.action_cursor_down()
 
@@ -167,7 +166,7 @@ class Drawings(SurveyedScreen):
             return
         names = [one.name for one in shown] if answer.all_shown else [drawing.name]
         changed = {name: replace(self._treatment(name), **answer.chosen) for name in names}
-        self._change(
+        self.treat(
             ngettext("treatment of {n} drawing", "treatment of {n} drawings", len(names)).format(n=len(names)), changed
         )
 
@@ -205,7 +204,7 @@ class Drawings(SurveyedScreen):
         folder = self.work.place.dataset(self.work.project)
         choice = await self.app.push_screen_wait(Compare(self.app.terminal, folder, found, drawing))
         if choice:
-            self._change(
+            self.treat(
                 _("leave out {name}").format(name=choice),
                 {choice: replace(self._treatment(choice), excluded=True)},
             )
@@ -232,40 +231,12 @@ class Drawings(SurveyedScreen):
             self._filter = gallery.ALL
             self._arrange()
 
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        self._history, change = self._history.undo()
-        if change:
-            self._put(change.before)
-            self.say(_("Taken back: {what}.").format(what=plain(change.name)))
-        else:
-            self.say(_("There is nothing to take back."))
-
-    def action_redo(self) -> None:
-        """Make it again."""
-        self._history, change = self._history.redo()
-        if change:
-            self._put(change.after)
-            self.say(_("Made again: {what}.").format(what=plain(change.name)))
-
     # How it becomes so.
 
-    def _change(self, name: str, changed: Treatments) -> None:
-        before = self.work.project.treatments
-        after = {key: value for key, value in {**before, **changed}.items() if value != Treatment()}
-        if after != before:
-            self._history = self._history.with_change(name, before, after)
-            self._put(after)
-
-    def _put(self, treatments: Treatments) -> None:
-        old = self.work.project.treatments
-        changed = {name for name in {*old, *treatments} if old.get(name) != treatments.get(name)}
-        self.work = self.work.with_project(replace(self.work.project, treatments=dict(treatments)))
+    def show_changed(self, changed: Changed) -> None:
+        """The same drawings, treated otherwise."""
         assert self.survey
-        moved = {name for name in changed if _fit(old.get(name)) != _fit(treatments.get(name))}
-        if moved:
-            self.work = self.work.with_survey(self.survey.with_treatments(self.work.project, self.base, moved))
-        if moved or self._filter == gallery.OUT:
+        if self.survey.shapes != self._shapes or self._filter == gallery.OUT:
             self.ready()
         else:  # the same drawings with the same problems in the same order
             self._gallery = self._gallery.used_by(self.work.project)
@@ -362,10 +333,6 @@ class Drawings(SurveyedScreen):
             )
         path = self.work.place.dataset(self.work.project) / drawing.name
         return Shown(path, self._treatment(drawing.name).background, kept)
-
-
-def _fit(treatment: Treatment | None) -> str:
-    return (treatment or Treatment()).fit
 
 
 SCREEN = Drawings

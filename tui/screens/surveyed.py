@@ -136,8 +136,12 @@ class SurveyedScreen(StepScreen):
         self.work = replace(self.work, seen=message.seen)
         if message.seen.settings.word != self.work.project.activation_word:  # it was typed meanwhile
             self.work = self.work.with_survey(message.seen.survey.with_word(self.work.project, self.base))
+        self.surveyed()
         self.ready()
         self.say()
+
+    def surveyed(self) -> None:
+        """The survey is there; nothing of it is shown yet."""
 
     def ready(self) -> None:
         """Show what was found."""

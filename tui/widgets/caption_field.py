@@ -7,9 +7,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from core.language import _
+from tui.widgets.completing import Completing
 
 
-class CaptionField(Input):
+class CaptionField(Completing):
     """One line over a row; Enter keeps, Escape takes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False, id="captions.leave")]
@@ -23,9 +24,9 @@ class CaptionField(Input):
     class Kept(Message):
         """The text is as it should be."""
 
-        def __init__(self, index: int, text: str, changed: bool, entered: bool) -> None:
+        def __init__(self, index: int, begun: str, text: str, entered: bool) -> None:
             super().__init__()
-            self.index, self.text, self.changed, self.entered = index, text, changed, entered
+            self.index, self.begun, self.text, self.entered = index, begun, text, entered
 
     class Left(Message):
         """The row is to stay as it was."""
@@ -38,8 +39,7 @@ class CaptionField(Input):
         """Begin to edit `text`, the caption of drawing `index`, at column `x` of line `y`, so many cells wide."""
         self._index = index
         with self.prevent(Input.Changed):
-            # What a terminal would obey cannot be typed and has no place in a caption.
-            self.value = self._begun = "".join(letter for letter in text if letter.isprintable())
+            self.value = self._begun = typeable(text)
         self.styles.offset = (x, y)
         self.styles.width = width
         self.cursor_position = len(self.value)
@@ -47,12 +47,13 @@ class CaptionField(Input):
         self.focus()
 
     @property
-    def edited(self) -> tuple[int, str, bool]:
-        """Whose caption is edited, its text as it stands, and whether it is another than it was."""
-        return self._index, self.value.strip(), self.value != self._begun
+    def edited(self) -> tuple[int, str, str]:
+        """Whose caption is edited, what it was, and what it is now."""
+        return self._index, self._begun, self.value.strip()
 
     def close(self) -> None:
         """Be gone."""
+        self.forget()
         self.display = False
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
@@ -68,3 +69,9 @@ class CaptionField(Input):
         """Whoever leaves the field by the mouse or Tab has written something, too; not who looks at another window."""
         if self.display and self.app.app_focus:
             self.post_message(self.Kept(*self.edited, entered=False))
+
+
+def typeable(text: str) -> str:
+    """What of a text can stand in a field: what a terminal would obey cannot be typed and has no place in a caption."""
+    blanks = (" " if letter.isspace() else letter for letter in text)
+    return "".join(letter for letter in blanks if letter.isprintable())

@@ -50,8 +50,9 @@ class WordLine(Vertical):
 
     @property
     def word(self) -> str:
-        """The word as it stands."""
-        return self.query_one(Input).value.strip()
+        """The word as it stands; one that nobody has typed over is as it was, whatever a field can show of it."""
+        value = self.query_one(Input).value
+        return self._begun if value == plain(self._begun) else value.strip()
 
     def compose(self) -> ComposeResult:
         """The two fields, and the verdict."""
@@ -66,6 +67,12 @@ class WordLine(Vertical):
     def focus_word(self) -> None:
         """To the word."""
         self.query_one(Input).focus()
+
+    def put(self, word: str) -> None:
+        """Show another word, which nobody has typed."""
+        self._begun = word
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = plain(word)
 
     def say(self, problems: list[Problem], tokens: int) -> None:
         """The gravest thing that speaks against the word, or that nothing does."""
@@ -92,8 +99,9 @@ class WordLine(Vertical):
 
     @on(Input.Blurred)
     def left(self) -> None:
-        """So does leaving the field."""
-        self.post_message(self.Kept(False))
+        """So does leaving the field; not looking at another window, with half a word typed."""
+        if self.app.app_focus:
+            self.post_message(self.Kept(False))
 
     @on(Select.Changed)
     def chosen(self, changed: Select.Changed) -> None:

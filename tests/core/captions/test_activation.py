@@ -4,6 +4,7 @@ import pytest
 
 import core.bases.mini
 from core.captions.activation import check_word
+from core.captions.booru import Booru
 from core.captions.tokens import Tokenizer
 
 TOKENIZER = Tokenizer.open(Path(core.bases.mini.__file__).parent / "model" / "tokenizer")
@@ -16,7 +17,6 @@ def codes(word: str, captions=()) -> set[str]:
 
 def test_an_invented_word_is_welcome():
     assert codes("houtline", CAPTIONS) == set()
-    assert codes("Houtline", CAPTIONS) == set()
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,14 @@ def test_an_invented_word_is_welcome():
         ("hout7", {"word-digits"}),
         ("hout_line", {"word-underscore"}),
         ("person", {"word-known"}),
-        ("Person", {"word-known"}),
+        ("Person", {"word-known", "word-capitals"}),
+        ("Houtline", {"word-capitals"}),
         ("qzxwvkjq", {"word-long"}),
+        ("hout", {"word-length"}),
+        ("houtlinehoutline", {"word-length"}),
+        ("muñecona", {"word-letters"}),
+        ("nimbusink", {"word-visual"}),
+        ("lenaart", {"word-visual"}),
     ],
 )
 def test_each_reason_against_a_word_has_a_name(word, expected):
@@ -53,3 +59,36 @@ def test_how_many_captions_use_it_is_said():
 def test_a_word_that_is_already_in_place_is_no_clash():
     assert codes("houtline", ["houtline, cat", "houtline, dog", "tree"]) == set()
     assert codes("houtline", ["houtline, cat", "dog, houtline", "tree"]) == {"word-tag"}
+
+
+def test_a_word_that_is_nearly_one_of_the_captions_is_noticed():
+    assert codes("houtline", ["outline, cat"]) == {"word-near-tag"}
+    assert codes("houtline", ["the houtlime of a cat"]) == {"word-near-tag"}
+    assert codes("houtline", ["houtline, outline"]) == set()
+
+
+def test_two_known_words_in_one_are_noticed():
+    assert codes("chairflag") == {"word-compound"}
+    assert "word-compound" not in codes("houtline")
+
+
+def test_a_list_of_tags_tells_what_the_bases_know():
+    booru = Booru(
+        counts={"houtlino": 5, "houtline girl": 9, "mochi": 5000, "kasaru": 2}, aliases={"houtlinda": "mochi"}
+    )
+
+    def said(word: str) -> set[str]:
+        return {problem.code for problem in check_word(word, TOKENIZER, (), booru)}
+
+    assert said("houtlino") >= {"word-booru"}
+    assert said("houtlinda") >= {"word-booru"}
+    assert said("mochin") >= {"word-near-booru"}
+    assert "word-near-booru" not in said("kasarun")
+    assert said("houtline") == set()
+
+
+@pytest.mark.parametrize(
+    "word", ["[red]", "\x1b[2J", "\udc80\udc80", "木" * 3000, "x" * 10_000, "\x00", "!!", "a,b\nc"]
+)
+def test_anything_can_be_asked_about(word):
+    assert codes(word, CAPTIONS)

@@ -1,0 +1,482 @@
+"""The list of captions: what is shown, where one is, what is marked and read, and what becomes known meanwhile."""
+
+import re
+import threading
+from collections.abc import Iterable
+from time import monotonic
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input
+
+from core.captions import review
+from core.captions.caption import tags_of
+from core.captions.counting import counter
+from core.captions.desk import Changed
+from core.captions.query import parse
+from core.captions.terms import QueryError
+from core.language import _, ngettext
+from core.plan.survey import Problems, caption_of, tokenizer_of
+from tui.captions.ledger import Ledger
+from tui.captions.lines import line, whole
+from tui.screens.desk import DeskScreen
+from tui.widgets.caption_field import CaptionField
+from tui.widgets.completing import Completing, Completions, offered
+from tui.widgets.picture import Picture, Shown
+from tui.widgets.prompt import Prompt
+from tui.widgets.rows import Rows
+from tui.widgets.text import Text
+from tui.widgets.word_line import WordLine
+from tui.work import Work
+
+_LOOK_EVERY = 2.0
+"""Seconds between two looks at the files, or twenty times as long as a look takes: 40 ms for 10,000."""
+
+
+class Counted(Message):
+    """Tokens were counted."""
+
+    def __init__(self, work: Work, counts: dict[int, int]) -> None:
+        super().__init__()
+        self.work, self.counts = work, counts
+
+
+class Checked(Message):
+    """Captions were checked."""
+
+    def __init__(self, work: Work, found: dict[int, Problems]) -> None:
+        super().__init__()
+        self.work, self.found = work, found
+
+
+class Outside(Message):
+    """Another program has changed captions."""
+
+    def __init__(self, changed: Changed) -> None:
+        super().__init__()
+        self.changed = changed
+
+
+class CaptionList(DeskScreen):
+    """Captions in rows, with a filter above and the whole of one beside."""
+
+    AUTO_FOCUS = "#rows"
+    CSS_PATH = "../screens/captions.tcss"
+
+    rows = getters.query_one("#rows", Rows)
+    picture = getters.query_one("#picture", Picture)
+    field = getters.query_one(CaptionField)
+    finder = getters.query_one("#find", Prompt)
+    prompt = getters.query_one("#ask", Prompt)
+    completions = getters.query_one(Completions)
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self._reviewed = review.load(work.place.reviewed) if work.place else {}
+        self._ledger: Ledger | None = None
+        self._saving = threading.Lock()
+        self._left = threading.Event()
+        self._queue: list[int] = []
+        """The captions that needed a person when the queue was asked for; empty when it is not shown."""
+        self._query = parse("")
+        """The last filter that could be read."""
+        self._words = ""
+        self.tag = 0
+        """Which tag of the caption under the cursor is meant."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Only to be asked when there is a survey."""
+        assert self._ledger
+        return self._ledger
+
+    def content(self) -> ComposeResult:
+        """The word; the list with its fields; the picture with the whole caption."""
+        project = self.work.project
+        yield WordLine(project.kind, project.activation_word)
+        yield Prompt(_("tag:cat  -tag:dog  tokens:>75  reviewed:no …"), id="find")
+        yield Prompt(id="ask")
+        with Horizontal(id="halves"):
+            with Container(id="list"):
+                yield Rows(self._line, id="rows")
+                yield CaptionField()
+                yield Completions()
+            with Vertical(id="side"):
+                yield Picture(self.app.terminal, id="picture")
+                yield Text(id="details")
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        self._left.set()
+
+    def ready(self) -> None:
+        """Show the captions of what is trained."""
+        self._ledger = Ledger(self.work, self._reviewed)
+        self.fill()
+        self.count_tokens(self.ledger.uncounted)
+        if self.unchecked:
+            self.check_captions()
+        self.watch_files()
+
+    def show_changed(self, changed: Changed) -> None:
+        """Captions are others, or which drawings are used, or the word."""
+        if self._ledger is None:
+            return
+        few = changed.files and not changed.treatments and changed.word is None
+        self.ledger.know(self.work, [self._index[name] for name in changed.files] if few else None)
+        if few:
+            self.rows.refresh()
+        else:
+            self.fill()
+        self.count_tokens(self.ledger.uncounted)
+        if self.unchecked:
+            self.check_captions()
+        self.say()
+        self.show_details()
+
+    def show_done(self, changed: Changed) -> None:
+        """To the caption that is other again."""
+        if len(changed.files) == 1:
+            self.rows.move_to(self._index[next(iter(changed.files))])
+
+    def show_row(self, index: int) -> None:
+        """Put the cursor on a caption, whatever filter hides it."""
+        if index not in self.rows.items:
+            self._show_all()
+        self.rows.move_to(index)
+
+    # What others do meanwhile.
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="tokens")
+    def count_tokens(self, indices: list[int]) -> None:
+        """Count ahead, so that a filter by tokens need not wait."""
+        work = self.work
+        if len(indices) < 100 or work.seen is None:
+            return
+        files, count = work.seen.survey.captions, counter(tokenizer_of(work.seen.base)).count
+        self.post_message(Counted(work, {index: count(caption_of(files[index], work.project)) for index in indices}))
+
+    @on(Counted)
+    def counted(self, message: Counted) -> None:
+        """Unless a caption has changed meanwhile; then it is counted when somebody asks."""
+        self.ledger.counted({index: message.counts[index] for index in self._same(message.work, message.counts)})
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="checks")
+    def check_captions(self) -> None:
+        """See what is wrong with captions that nobody has looked at."""
+        work, indices = self.work, set(self.unchecked)
+        if work.seen:
+            self.post_message(Checked(work, work.seen.survey.checked(indices, work.project, work.seen.base)))
+
+    @on(Checked)
+    def checked(self, message: Checked) -> None:
+        """Show it, where the captions are still the same."""
+        survey = self.survey
+        assert survey
+        same = self._same(message.work, message.found)
+        self.work = self.work.with_survey(survey.with_texts({index: message.found[index] for index in same}))
+        self.unchecked.difference_update(same)
+        self.ledger.know(self.work, ())
+        self.ledger.forget(same)
+        self.rows.refresh()
+        self.say_again()
+        self.show_details()
+
+    def _same(self, work: Work, indices: Iterable[int]) -> list[int]:
+        """Those of the captions that are trained as they were in `work`."""
+        assert work.seen and self.survey
+        if work.project.activation_word != self.work.project.activation_word:
+            return []
+        before, now = work.seen.survey.captions, self.survey.captions
+        return [index for index in indices if before[index] is now[index]]
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="default")
+    def watch_files(self) -> None:
+        """Put batches into the files, and see what other programs write."""
+        pause, told = 0.2, set[str]()
+        while not self._left.wait(pause):
+            desk = self.desk
+            if desk is None:
+                continue
+            began = monotonic()
+            changed = desk.settle()
+            if not changed and not changed.refused:
+                changed = desk.look()
+            if changed or changed.refused.keys() - told:
+                self.post_message(Outside(changed))
+            told = set(changed.refused)
+            pause = max(_LOOK_EVERY, 20 * (monotonic() - began))
+
+    @on(Outside)
+    def outside(self, message: Outside) -> None:
+        """Show it; a caption that is being edited is brought together with it when it is kept."""
+        if self.desk:
+            self.take_over(message.changed)
+
+    # What is shown.
+
+    def fill(self) -> None:
+        """The rows that pass the filter, or of the queue."""
+        if self._ledger is None:
+            return
+        if self._queue:
+            used = set(self.ledger.items)
+            self.rows.show([index for index in self._queue if index in used])
+        else:
+            self.rows.show(self.ledger.matching(self._query))
+        self.say()
+
+    def action_filter(self) -> None:
+        """Say what is to be shown."""
+        self._queue = []
+        self.finder.ask(_("show"), self.finder.field.value)
+        self.finder.field.completer = None
+
+    @on(Prompt.Typed, "#find")
+    def find(self) -> None:
+        """Show what matches; what is wrong with the filter is said."""
+        try:
+            self._query = parse(self.finder.field.value)
+        except QueryError as error:
+            super().say(f"{error.title} {error.detail}".strip())
+            return
+        self.fill()
+
+    @on(Prompt.Answered, "#find")
+    def found(self) -> None:
+        """On to what was found."""
+        if not self.finder.field.value.strip():
+            self.finder.close()
+        self.rows.focus()
+
+    def show_only(self, query: str) -> None:
+        """Show what a filter lets through."""
+        self._queue = []
+        self.finder.ask(_("show"), query)
+        self.find()
+        self.rows.focus()
+
+    def action_show_tag(self, negated: bool) -> None:
+        """Only captions with the tag under the cursor, or without it."""
+        if tag := self.present_tag():
+            self.show_only(f"{'-' if negated else ''}tag:{quoted(tag)}")
+
+    def action_queue(self) -> None:
+        """Only what needs a person."""
+        if self._ledger is None:
+            return
+        shown = self.ledger.queue()
+        if not shown:
+            self.say(_("Nothing needs a person: no problems, nothing too long, nothing a tagger was unsure of."))
+            return
+        self._show_all()
+        self._queue = shown
+        self.fill()
+        self.rows.action_first()
+        self.say()
+
+    def action_back(self) -> None:
+        """One layer at a time: the question, the queue, the filter, the marks, then the screen."""
+        if self.prompt.display:
+            self.prompt.close()
+        elif self._queue or self.finder.display:
+            self._show_all()
+        elif self._ledger and self.ledger.marked:
+            self._mark(list(self.ledger.marked), False)
+        else:
+            super().action_back()
+            return
+        self.rows.focus()
+
+    def _show_all(self) -> None:
+        """Neither queue nor filter."""
+        self._queue, self._query = [], parse("")
+        with self.prevent(Input.Changed):
+            self.finder.field.value = ""
+        self.finder.close()
+        self.fill()
+
+    # Moving, reading and marking.
+
+    def action_accept(self) -> None:
+        """This caption is right; to the next."""
+        if self.rows.item is not None and self._ledger:
+            self.accept(self.rows.item)
+            self.rows.action_cursor_down()
+
+    def action_accept_back(self) -> None:
+        """One back, and not read after all."""
+        if self._ledger is None:
+            return
+        self.rows.action_cursor_up()
+        if self.rows.item is not None:
+            self.accept(self.rows.item, False)
+
+    def accept(self, index: int, read: bool = True) -> None:
+        """A person has found this caption right, or has not."""
+        if (index in self.ledger.read) != read:
+            self.ledger.accept(index, read)
+            self.save_reviewed(self.ledger.name(index))
+        self.rows.redraw(index)
+        self.say()
+
+    @work(thread=True, exit_on_error=False, group="reviewed")
+    def save_reviewed(self, drawing: str) -> None:
+        """Write down what was read. A disk that is busy must not hold up the reading; the last to write is right."""
+        assert self.work.place
+        with self._saving:
+            # Another window may have read others.
+            kept = {**review.load(self.work.place.reviewed), **self.ledger.reviewed}
+            if drawing not in self.ledger.reviewed:
+                kept.pop(drawing, None)
+            review.save(self.work.place.reviewed, kept)
+
+    def action_next_unreviewed(self) -> None:
+        """To the next caption that nobody has found right."""
+        if self._ledger and not self.rows.move_on(lambda index: index not in self.ledger.read):
+            self.say(_("Every caption was read."))
+
+    def action_next_problem(self) -> None:
+        """To the next caption with a problem."""
+        self._to_problem(1)
+
+    def action_previous_problem(self) -> None:
+        """To the one before."""
+        self._to_problem(-1)
+
+    def action_mark(self) -> None:
+        """Mark this caption, or not; on to the next."""
+        index = self.rows.item
+        if index is not None and self._ledger:
+            self._mark([index], index not in self.ledger.marked)
+            self.rows.action_cursor_down()
+
+    def action_mark_to(self) -> None:
+        """Mark from the last marked one to here."""
+        if self._ledger is None or self.rows.item is None:
+            return
+        here = self.rows.cursor
+        above = [place for place in range(here) if self.rows.items[place] in self.ledger.marked]
+        self._mark(self.rows.items[above[-1] if above else 0 : here + 1], True)
+
+    def action_mark_all(self) -> None:
+        """Mark everything shown, or nothing of it any more."""
+        if self._ledger:
+            self._mark(self.rows.items, not set(self.rows.items) <= self.ledger.marked)
+
+    def action_invert(self) -> None:
+        """Mark what is not marked."""
+        if self._ledger:
+            wanted = set(self.rows.items) - self.ledger.marked
+            self.ledger.mark(self.rows.items, False)
+            self._mark(wanted, True)
+
+    def _mark(self, indices: Iterable[int], marked: bool) -> None:
+        self.ledger.mark(list(indices), marked)
+        self.rows.refresh()
+        self.say()
+
+    def _to_problem(self, direction: int) -> None:
+        if self._ledger and not self.rows.move_on(self.ledger.is_troubled, direction):
+            self.say(_("No caption has a problem."))
+
+    def action_path(self) -> None:
+        """Where the drawing lies, to look at it in another program."""
+        if self.rows.item is not None and self._ledger:
+            path = str(self.ledger.file(self.rows.item).drawing)
+            self.app.copy_to_clipboard(path)
+            self.say(_("Copied: {path}").format(path=path))
+
+    @on(Rows.Moved, "#rows")
+    def moved(self) -> None:
+        """The picture and the whole caption follow the cursor."""
+        self.tag = 0
+        self.show_details()
+
+    # Words.
+
+    def present_tags(self) -> list[str]:
+        """The tags of the caption under the cursor."""
+        index = self.rows.item
+        return [] if index is None or self._ledger is None else tags_of(self.ledger.file(index).training_text)
+
+    def present_tag(self) -> str:
+        """The tag that is meant; empty where there is none."""
+        tags = self.present_tags()
+        return tags[min(self.tag, len(tags) - 1)] if tags else ""
+
+    def say(self, words: str = "") -> None:
+        """Unless something else is to be said, how far the reading is."""
+        self._words = words
+        if not words and self._ledger and not self.obstacle:
+            words = _("{read} of {count} read, {troubled} with a problem").format(
+                read=len(self.ledger.read), count=len(self.ledger.items), troubled=self.ledger.troubled
+            )
+            if self._queue:
+                left = sum(index not in self.ledger.read for index in self.rows.items)
+                words = _("{left} of {count} left that need a person").format(left=left, count=len(self._queue))
+            elif self.finder.display:
+                words = _("{shown} shown").format(shown=len(self.rows.items)) + " · " + words
+            if marked := len(self.ledger.marked):
+                words = ngettext("{n} marked", "{n} marked", marked).format(n=marked) + " · " + words
+        super().say(words)
+
+    def say_again(self) -> None:
+        """The same, as it is now: what becomes known meanwhile must not take a message away."""
+        self.say(self._words)
+
+    @on(Completing.Offered)
+    def show_offers(self, message: Completing.Offered) -> None:
+        """Show what a tag could become, below or above where it is typed."""
+        field = message.field
+        if field is self.field:
+            row, height = self.rows.y_of_cursor(), self.rows.size.height
+            below = row + 1 + len(field.offers) <= height
+            y = row + 1 if below else max(0, row - len(field.offers))
+            x = int(field.styles.offset.x.value) + min(field.part[0], max(0, field.size.width - 30))
+        else:
+            x, y = min(field.part[0], 30), 0
+        self.completions.show(field, x, y)
+        if words := offered(field):
+            super().say(words)
+
+    def show_details(self, typed: str | None = None) -> None:
+        """The picture and the whole caption under the cursor, or as it is typed."""
+        index, place, details = self.rows.item, self.work.place, self.query_one("#details", Text)
+        if index is None or place is None or self._ledger is None:
+            self.picture.show(None)
+            details.update("")
+            return
+        drawing, file = self.ledger.survey.drawings[index], self.ledger.file(index)
+        problems = self.ledger.survey.texts[index] if typed is None else ()
+        caption = file.training_text if typed is None else typed
+        tag = self.tag if typed is None and self.rows.has_focus else None
+        words = whole(drawing.name, caption, self.work.project, tokenizer_of(self.base), problems, tag)
+        # Its place is as large as it is: to lay the screen out anew would take longer than to draw it.
+        details.update(words, layout=False)
+        if typed is None:
+            treatment = self.work.project.treatments.get(drawing.name)
+            self.picture.show(
+                Shown(place.dataset(self.work.project) / drawing.name, treatment.background if treatment else "#ffffff")
+            )
+
+    def _line(self, index: int, width: int) -> Content:
+        """One caption: marked, read or not, name, tokens, text."""
+        ledger = self.ledger
+        return line(
+            ledger.name(index),
+            ledger.file(index),
+            ledger.survey.texts[index],
+            tokens=ledger.tokens(index),
+            read=index in ledger.read,
+            marked=index in ledger.marked,
+            width=width,
+        )
+
+
+def quoted(tag: str) -> str:
+    """A tag as a filter means it and nothing else."""
+    return '"' + re.sub(r'([\\"*?])', r"\\\1", tag) + '"'
