@@ -6,7 +6,7 @@ READY := .venv/.ready
 # default when they began; in a process of their own it was not seen.
 MODELS := tests/core/training tests/core/taggers/test_blip.py tests/learning
 
-.PHONY: demo test lint format types messages bench mini screenshots clean
+.PHONY: demo test lint format types messages bench mini tagger screenshots clean
 
 demo: $(READY)
 	$(BIN)/boceto demo --folder .demo
@@ -34,11 +34,14 @@ bench: $(READY)
 mini: $(READY)  ## make the base in the box anew from open emoji art: an hour or two on two cores
 	$(BIN)/python -m core.bases.mini.making --out .mini
 
+tagger: $(READY)  ## make the tagger in the box anew from the same art: half an hour on one core
+	$(BIN)/python -m core.taggers.mini.making --out .tagger
+
 screenshots: $(READY)
 	$(BIN)/python screenshots/make.py
 
 clean:
-	rm -rf .venv .demo .mini build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .demo .mini .tagger build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 # The CPU build of torch comes first where there is no GPU: the usual one brings gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt

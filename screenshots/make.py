@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 from PIL import Image, ImageDraw
+from wizard import OVER
 
 from core import demo
 from core.plan.frozen import freeze
@@ -69,8 +70,10 @@ def wizard(home: Path) -> None:
     shoot(place, "training")
     while run.is_alive():
         time.sleep(0.5)
+    # Captions as a tagger leaves them, to be worked on; the training is over.
+    subprocess.run([sys.executable, "-m", "tui", "caption", str(place.folder), "--mode", "append"], check=True)
     place.save(replace(place.load(), at="result"))
-    shoot(place, *(at for at in ORDER if at != "training"))
+    shoot(place, *(at for at in (*ORDER, *OVER) if at != "training"))
 
 
 def main() -> None:

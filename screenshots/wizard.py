@@ -25,6 +25,14 @@ TERMINAL = Terminal(colours="full", unicode=True, pictures="half", reason="")
 FONT = "DejaVu Sans Mono"
 KEYS = {"drawings": ("s", *["j"] * 2), "captions": (*"jjj", "enter"), "steps": ("tab",), "review": ()}
 """What is pressed before the picture, so that something is to be seen."""
+OVER = {
+    "captions-tagger": ("T",),
+    "captions-tags": ("t", *["j"] * 3),
+    "captions-replace": ("s", *r"(bird|dog|snake)", "tab", *r"little \1", "tab", "space"),
+    "captions-prune": ("p",),
+    "captions-sweep": (*"jj", "right", "w"),
+}
+"""What lies over a screen, by the keys that lead there."""
 
 
 async def shoot(folder: Path, at: str, size: tuple[int, int]) -> str:
@@ -32,10 +40,10 @@ async def shoot(folder: Path, at: str, size: tuple[int, int]) -> str:
     work, _at = opened(Place(folder))
     if at == "welcome":
         work = Work(project=Project(name=""))
-    app = BocetoApp(TERMINAL, work, at, Preferences())
+    app = BocetoApp(TERMINAL, work, at.partition("-")[0], Preferences())
     async with app.run_test(size=size) as pilot:
         await rest(pilot)
-        await pilot.press(*KEYS.get(at, ()))
+        await pilot.press(*(OVER.get(at) or KEYS.get(at, ())))
         await rest(pilot)
         return app.export_screenshot()
 
@@ -58,10 +66,11 @@ def main() -> None:
     """Shoot the screens that were asked for."""
     KEPT.mkdir(exist_ok=True)
     folder, *screens = sys.argv[1:]
-    for at in screens or ORDER:
+    for at in screens or (*ORDER, *OVER):
         for size in SIZES:
             svg = asyncio.run(shoot(Path(folder), at, size))
-            keep(svg, f"{ORDER.index(at) + 1:02d}-{at}-{size[0]}x{size[1]}-{preferred()}")
+            number = ORDER.index(at.partition("-")[0]) + 1
+            keep(svg, f"{number:02d}-{at}-{size[0]}x{size[1]}-{preferred()}")
 
 
 if __name__ == "__main__":
