@@ -20,9 +20,12 @@ def merged(base: str, mine: str, theirs: str) -> str | None:
     prose = any(is_sentence(text) for text in (base, mine, theirs))
     parts = [text.split() if prose else tags_of(text) for text in (base, mine, theirs)]
     together = _together(*parts)
-    if together is None:
+    if together is None or prose:
+        return None if together is None else " ".join(together)
+    old, one, two = map(set, parts)
+    if set(together) & (old - (one & two)):  # one side has moved what the other has removed
         return None
-    return " ".join(together) if prose else joined(list(dict.fromkeys(together)))
+    return joined(list(dict.fromkeys(together)))
 
 
 def _together(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> list[str] | None:

