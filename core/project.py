@@ -39,6 +39,8 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What single drawings need on the way to the trainer; the originals stay as they are."""
     quick_tags: tuple[str, ...] = ()
     """Tags that one key adds to a caption or takes away, the first nine."""
+    never_tags: tuple[str, ...] = ()
+    """Tags that the artist has left out on purpose, and no tagger is to write."""
     plan: Plan = field(default_factory=Plan)
     at: str = ""
     """The screen of the wizard where the artist was."""

@@ -62,8 +62,8 @@ class Desk:
             self._sharing.setdefault(file.path, []).append(drawing)
         self._disk = {names[0]: files[names[0]] for names in self._sharing.values()}
         """What lies on the disk, as far as we know; by the first drawing that has this caption, as what follows."""
-        self._due: set[str] = set()
-        """What is still to be written there."""
+        self._due: dict[str, tuple[int, int]] = {}
+        """What is still to be written there, with the steps that ask for it: the first, and the one after the last."""
         self._closed = False
         self.recovered = self._recover()
         """What an interrupted sitting had done and the project does not know yet."""
@@ -126,7 +126,7 @@ class Desk:
             if contents or changed or word:
                 pairs = {one: (written(self.files[one].content), written(new)) for one, new in contents.items()}
                 self._journal.record(Change(name, texts=pairs, treatments=changed, word=word))
-            put = self._put(contents)
+            put = self._put(contents, (self.position - 1, self.position))
             return Changed(
                 name=name,
                 files={**outside.files, **put.files},
@@ -168,9 +168,10 @@ class Desk:
                 return self._note_outside(strange)
             for drawing in target:
                 store.refuse_if_unsafe(self.files[drawing])
+            span = min(position, self.position), max(position, self.position)
             self._journal.move(position)
             name = moves[-1].change.name if moves else ""
-            put = self._put(target)
+            put = self._put(target, span)
             gone = {drawing: _gone() for move in moves for drawing in move.change.texts if drawing not in self.files}
             return replace(
                 put, name=name, treatments=_treatments(moves), word=_word(moves), refused={**gone, **put.refused}
@@ -217,6 +218,13 @@ class Desk:
                 self._journal.close()
         return found
 
+    def abandon(self) -> None:
+        """Put everything into the files, and let the next sitting know again what the project was not told of."""
+        self.settle()
+        with self._lock:
+            self._closed = True
+            self._journal.abandon()
+
     # How it becomes so.
 
     def _first(self, drawing: str) -> str:
@@ -229,8 +237,8 @@ class Desk:
         self.files |= held
         return held
 
-    def _put(self, contents: Mapping[str, bytes | None]) -> Changed:
-        """Make captions so; few at once, many in `settle`."""
+    def _put(self, contents: Mapping[str, bytes | None], span: tuple[int, int]) -> Changed:
+        """Make captions so, as the steps of `span` ask; few at once, many in `settle`."""
         put = Changed(
             files={
                 name: file
@@ -238,7 +246,9 @@ class Desk:
                 for name, file in self._hold(drawing, store.holding(self.files[drawing].drawing, content)).items()
             }
         )
-        self._due.update(contents)
+        for drawing in contents:
+            first, last = self._due.get(drawing, span)
+            self._due[drawing] = min(first, span[0]), max(last, span[1])
         if len(contents) <= AT_ONCE:
             for drawing in contents:
                 put = _both(put, self._follow(drawing))
@@ -250,15 +260,16 @@ class Desk:
             if found := self._take_in([drawing]):
                 return found
             self._disk[drawing] = store.put(self._disk[drawing], self.files[drawing].content)
-            self._due.discard(drawing)
+            del self._due[drawing]
             return Changed()
         except BocetoError as error:
             refused = {drawing: error}
         try:
-            noted = self._note_outside({drawing: (self.files[drawing].content, self._disk[drawing].content)})
+            self._journal.drop(drawing, self._due[drawing])
         except BocetoError:  # it stays due: what cannot be written down is not given up either
             return Changed(refused=refused)
-        return Changed(files=noted.files, refused=refused)
+        del self._due[drawing]
+        return Changed(files=self._hold(drawing, self._disk[drawing]), refused=refused)
 
     def _take_in(self, drawings: Iterable[str]) -> Changed:
         """Note what another program made of the captions of `drawings`."""
@@ -272,7 +283,7 @@ class Desk:
                 now = store.read(known.drawing)
                 if now.trouble or known.trouble:
                     # Nobody knows what one of them held: there is nothing that could be put back.
-                    self._due.discard(drawing)
+                    self._due.pop(drawing, None)
                     self._disk[drawing] = now
                     unknown |= self._hold(drawing, now)
                 else:
@@ -293,8 +304,8 @@ class Desk:
         texts = {one: (written(before), written(after)) for one, (before, after) in contents.items()}
         self._journal.record(Change(_outside(len(contents)), texts=texts))
         files: dict[str, CaptionFile] = {}
-        self._due.difference_update(contents)
         for drawing in contents:
+            self._due.pop(drawing, None)
             self._disk[drawing] = store.read(self._disk[drawing].drawing)
             files |= self._hold(drawing, self._disk[drawing])
         return Changed(name=_outside(len(contents)), files=files, outside=tuple(files))
@@ -311,7 +322,7 @@ class Desk:
         for drawing, content in self._contents(moves).items():
             known = self.files[drawing]
             if not known.trouble and known.content != content and known.content in on_the_way[drawing]:
-                found = _both(found, self._put({drawing: content}))
+                found = _both(found, self._put({drawing: content}, (0, 0)))
         return replace(found, treatments=_treatments(moves), word=_word(moves))
 
     def _contents(self, moves: Iterable[Move]) -> dict[str, bytes | None]:

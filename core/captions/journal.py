@@ -4,7 +4,7 @@ import base64
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -43,15 +43,19 @@ class Step(Struct, frozen=True):
     count: int
     place: int
     """Where its line begins in the file."""
+    without: set[str] = field(default_factory=set)
+    """Drawings whose captions could not be written: it does not concern them."""
 
 
 class _Line(Struct):
-    """What of a line is needed to know where one is: a change, a move to another place, or the end of a sitting."""
+    """What of a line is needed to know where one is: a change, a move, what could not be done, or a sitting's end."""
 
     name: str = ""
     t: float = 0.0
     count: int = 0
     to: int | None = None
+    without: list[str] = []
+    span: tuple[int, int] = (0, 0)
     closed: bool = False
 
 
@@ -145,6 +149,11 @@ class Journal:
         self._append(msgspec.json.encode({"to": to, "t": round(time.time(), 3)}))
         self.position = to
 
+    def drop(self, drawing: str, span: tuple[int, int]) -> None:
+        """Write down that the steps of `span` do not concern a drawing: its caption could not be written."""
+        self._append(msgspec.json.encode({"without": [drawing], "span": span}))
+        self._without([drawing], span)
+
     def close(self) -> None:
         """End the sitting: everything that was written down has reached the files."""
         if self._file.closed:
@@ -178,7 +187,13 @@ class Journal:
 
     def _change(self, step: Step) -> Change:
         with self._from(step.place) as lines:
-            return msgspec.json.decode(lines.readline(), type=Change)
+            change = msgspec.json.decode(lines.readline(), type=Change)
+        texts = {drawing: pair for drawing, pair in change.texts.items() if drawing not in step.without}
+        return change if len(texts) == len(change.texts) else msgspec.structs.replace(change, texts=texts)
+
+    def _without(self, drawings: Iterable[str], span: tuple[int, int]) -> None:
+        for step in self.steps[slice(*span)]:
+            step.without.update(drawings)
 
     def _replay(self) -> None:
         place, unfinished = 0, list[tuple[Step, bool]]()
@@ -190,6 +205,8 @@ class Journal:
                 head = self._head(line, number)
                 if head.closed:
                     unfinished = []
+                elif head.without:
+                    self._without(head.without, head.span)
                 elif head.to is not None:
                     to = max(0, min(head.to, len(self.steps)))
                     unfinished += [(step, True) for step in reversed(self.steps[to : self.position])]

@@ -52,9 +52,9 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The most tags of one caption; the least sure ones are left out. 0 takes all."""
 
     @classmethod
-    def of(cls, kind: Kind) -> "Rules":
-        """What the guide takes for a style or a character."""
-        return cls(general=_BY_KIND[kind])
+    def of(cls, kind: Kind, never: Iterable[str] = ()) -> "Rules":
+        """What the guide takes for a style or a character, without the tags that are `never` wanted."""
+        return cls(general=_BY_KIND[kind], undesired=(*UNDESIRED, *never))
 
 
 def tags(looks: Sequence[Tagged], rules: Rules) -> list[Scored]:

@@ -558,6 +558,18 @@ def test_a_problem_leads_to_the_screen_that_mends_it(tmp_path: Path) -> None:
     driven(journey)
 
 
+def test_many_problems_of_one_kind_are_one_line_of_the_review(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+    for path in sorted(place.dataset(project).glob("*.txt"))[:5]:
+        path.unlink()
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "review") as (app, _pilot):
+            assert "5 drawings: no caption, such as baby_chick.png" in " ".join(text(app).split())
+
+    driven(journey)
+
+
 def test_a_finished_run_shows_its_whole_curve_again(trained: Place) -> None:
     async def journey() -> None:
         async with showing(work_of(trained, "training"), "training") as (app, pilot):

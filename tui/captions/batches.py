@@ -58,19 +58,11 @@ class Batches(Tagging):
         """All tags by the number of captions they are in."""
         if self._ledger is None:
             return
-        scopes = self.scopes()
-        action = await self.app.push_screen_wait(
-            TagTable(self.ledger.vocabulary, self.ledger.texts(scopes.every), scopes)
-        )
-        if action is None:
-            return
-        if action.kind in ("filter", "without"):
-            self.show_tags(action.tags, action.kind == "without")
-        elif action.kind == "sweep":
-            await self._sweep(action.tags[0])
-        elif self.may_change():
-            name, edit = _edit_of(action)
-            self.apply(name, edit, scopes.items(action.scope))
+        scopes, over = self.scopes(), False
+        while not over:  # a preview that one turns away from leads back to the table
+            captions = self.ledger.texts(scopes.every)
+            action = await self.app.push_screen_wait(TagTable(self.ledger.vocabulary, captions, scopes))
+            over = action is None or await self._do(action, scopes)
 
     @work
     async def action_sweep(self) -> None:
@@ -91,11 +83,16 @@ class Batches(Tagging):
         if not found:
             self.say(_("No tag of these captions is better left out."))
             return
-        tags = await self.app.push_screen_wait(Prune(found, project.kind))
-        if tags:
-            await self._remove_everywhere(tags)
+        over = False
+        while not over:
+            tags = await self.app.push_screen_wait(Prune(found, project.kind))
+            over = not tags or await self._remove_everywhere(tags)
+            if tags and over:  # a tagger is not to bring them back
+                never = tuple(dict.fromkeys((*self.work.project.never_tags, *tags)))
+                self.work = self.work.with_project(replace(self.work.project, never_tags=never))
 
-    def action_mend(self) -> None:
+    @work
+    async def action_mend(self) -> None:
         """Mend what a key can mend of the caption under the cursor, or the marked ones."""
         wanted, codes = self.scope(), list[str]()
         for index in wanted:
@@ -103,7 +100,7 @@ class Batches(Tagging):
         if not codes:
             self.say(_("Nothing here can be mended without asking: Enter edits."))
             return
-        self.apply(mend_words(codes[0]), self._mend(codes[0]), wanted)
+        await self.apply_when_seen(mend_words(codes[0]), self._mend(codes[0]), wanted)
 
     @work
     async def action_problems(self) -> None:
@@ -112,23 +109,27 @@ class Batches(Tagging):
 
         if self._ledger is None:
             return
-        texts = {index: self.ledger.survey.texts[index] for index in self.ledger.items}
-        whole = self._of_all()
-        if not any(texts.values()) and not whole:
-            self.say(_("No caption has a problem."))
-            return
-        answer = await self.app.push_screen_wait(
-            Problems([*whole, *(one for found in texts.values() for one in found)])
-        )
-        if answer is None:
-            return
-        if answer.mend and answer.code in OF_TAGS:
-            await self._remove_some(answer.code, whole)
-        elif answer.mend and self.may_change():
-            wanted = [index for index, found in texts.items() if any(one.code == answer.code for one in found)]
-            self.apply(mend_words(answer.code), self._mend(answer.code), wanted)
-        elif not answer.mend:
-            self.show_only(f"problem:{answer.code}")
+        over = False
+        while not over:
+            texts = {index: self.ledger.survey.texts[index] for index in self.ledger.items}
+            whole = self._of_all()
+            if not any(texts.values()) and not whole:
+                self.say(_("No caption has a problem."))
+                return
+            found = [*whole, *(one for several in texts.values() for one in several)]
+            answer = await self.app.push_screen_wait(Problems(found))
+            if answer is None:
+                return
+            if not answer.mend:
+                self.show_only(f"problem:{answer.code}")
+                return
+            if not self.may_change():
+                return
+            if answer.code in OF_TAGS:
+                over = await self._remove_some(answer.code, whole)
+            else:
+                wanted = [index for index, several in texts.items() if any(one.code == answer.code for one in several)]
+                over = await self.apply_when_seen(mend_words(answer.code), self._mend(answer.code), wanted)
 
     @work
     async def action_journal(self) -> None:
@@ -194,12 +195,23 @@ class Batches(Tagging):
         else:
             self.say(_("Nothing to change: {what}.").format(what=plain(tag)))
 
-    async def _remove_some(self, code: str, problems: Sequence[Problem]) -> None:
+    async def _do(self, action: TagAction, scopes: Scopes) -> bool:
+        """What the table of tags asks for; whether that was the end of it."""
+        if action.kind in ("filter", "without"):
+            self.show_tags(action.tags, action.kind == "without")
+            return True
+        if not self.may_change():
+            return True
+        if action.kind == "sweep":
+            await self._sweep(action.tags[0])
+            return True
+        name, edit = _edit_of(action)
+        return await self.apply_when_seen(name, edit, scopes.items(action.scope))
+
+    async def _remove_some(self, code: str, problems: Sequence[Problem]) -> bool:
         """Tags that stand nearly everywhere: which of them go, only the person knows."""
         from tui.dialogs.prune import Prune
 
-        if not self.may_change():
-            return
         project = self.work.project
         reason = next(problem.remedy for problem in problems if problem.code == code)
         found = [
@@ -207,12 +219,12 @@ class Batches(Tagging):
             for one in fusions(documents_of(self._captions(), project.activation_word), NEARLY_FUSED)
             if (one.share >= FUSED) == (code == "fused")
         ]
-        if tags := await self.app.push_screen_wait(Prune(found, project.kind)):
-            await self._remove_everywhere(tags)
+        tags = await self.app.push_screen_wait(Prune(found, project.kind))
+        return bool(tags) and await self._remove_everywhere(tags or ())
 
-    async def _remove_everywhere(self, tags: Sequence[str]) -> None:
+    async def _remove_everywhere(self, tags: Sequence[str]) -> bool:
         name = ngettext("remove {n} tag everywhere", "remove {n} tags everywhere", len(tags)).format(n=len(tags))
-        self.apply(name, edits.remove(tags), self.ledger.items)
+        return await self.apply_when_seen(name, edits.remove(tags), self.ledger.items)
 
     def _captions(self) -> dict[str, str]:
         return {self.ledger.name(index): self.ledger.file(index).training_text for index in self.ledger.items}

@@ -65,9 +65,9 @@ class Changing(Moving):
         return list(scopes.marked or scopes.present)
 
     def scope_words(self) -> str:
-        """The same in words."""
+        """The same in words; empty for the one under the cursor."""
         marked = len(self.ledger.marked)
-        return ngettext("{n} marked", "{n} marked", marked).format(n=marked) if marked else _("this one")
+        return ngettext("{n} marked", "{n} marked", marked).format(n=marked) if marked else ""
 
     def apply(self, name: str, edit: Edit, indices: Sequence[int] | None = None, shown: bool = False) -> None:
         """Make a change to captions and remember it, to be repeated; one of several is shown before it is made."""
@@ -82,6 +82,15 @@ class Changing(Moving):
             self.show_first(name, found)
         else:
             self.change(name, {index: after for index, (_before, after) in found.items()})
+
+    async def apply_when_seen(self, name: str, edit: Edit, indices: Sequence[int]) -> bool:
+        """The same for a dialog that asked for it: shown in any case; whether that was the end of it."""
+        self.last = Repeated(name, edit)
+        found = edits.changes(self.ledger.texts(indices), edit)
+        if not found:
+            self.say(_("Nothing to change: {what}.").format(what=plain(name)))
+            return True
+        return bool(await self.make_when_seen(name, found))
 
     @work
     async def show_first(self, name: str, found: Mapping[int, tuple[str, str]]) -> None:

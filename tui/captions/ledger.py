@@ -120,10 +120,15 @@ class Ledger:
         """Whether something about a caption is more than good to know."""
         return any(problem.severity is not Severity.NOTE for problem in self.survey.texts[index])
 
+    def doubt(self, index: int) -> float | None:
+        """The score of the tag that a tagger was least sure of, where that is worth a look."""
+        score = self.scores.get(index, 1.0)
+        return score if score < UNSURE and index not in self.read else None
+
     def needs_a_person(self, index: int) -> bool:
         """Whether only a person can say what is right: something is wrong, it is too long, or a tagger was unsure."""
-        unsure = self.scores.get(index, 1.0) < UNSURE
-        return index not in self.read and (unsure or self.is_troubled(index) or self.tokens(index) > CHUNK)
+        doubtful = self.doubt(index) is not None or self.is_troubled(index) or self.tokens(index) > CHUNK
+        return index not in self.read and doubtful
 
     # What is shown and meant.
 

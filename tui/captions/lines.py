@@ -45,10 +45,12 @@ def whole(
     tokenizer: Tokenizer,
     problems: Iterable[Problem],
     tag: int | None = None,
+    doubt: float | None = None,
 ) -> Content:
     """A caption as it is trained, with a line after its 75th token, the tag that is meant, and what is wrong with it.
 
-    `tag` counts the tags of the caption itself, without the activation word in front.
+    `tag` counts the tags of the caption itself, without the activation word in front; `doubt` is the score of the tag
+    that a tagger was least sure of.
     """
     word = plain(project.activation_word)
     trained = with_word(caption, project.activation_word)
@@ -71,7 +73,16 @@ def whole(
         start, end = (len(plain(trained[:at])) for at in found)
         beyond = cut is not None and found[0] >= cut
         text = text.stylize("reverse", start + beyond, end + beyond)
-    return Content("\n").join([head, text, *lines_of(problems)])
+    # What is grave stands above a caption that may be longer than its place.
+    every = list(problems)
+    grave = [one for one in every if one.severity is not Severity.NOTE]
+    notes = [one for one in every if one.severity is Severity.NOTE]
+    said = [Content.styled(plain(_unsure(doubt)), "$text-warning")] if doubt is not None else []
+    return Content("\n").join([head, *said, *lines_of(grave), text, *lines_of(notes)])
+
+
+def _unsure(score: float) -> str:
+    return _("? The tagger was unsure of a tag: {score:.2f}. c shows which.").format(score=score)
 
 
 def _place(trained: str, caption: str, tag: int) -> tuple[int, int] | None:

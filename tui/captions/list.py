@@ -246,7 +246,12 @@ class CaptionList(DeskScreen):
 
     @on(Prompt.Answered, "#find")
     def found(self) -> None:
-        """On to what was found."""
+        """On to what was found; a filter that cannot be read is still to be mended."""
+        try:
+            parse(self.finder.field.value)
+        except QueryError:
+            self.app.bell()
+            return
         if not self.finder.field.value.strip():
             self.finder.close()
         self.rows.focus()
@@ -269,7 +274,7 @@ class CaptionList(DeskScreen):
             return
         shown = self.ledger.queue()
         if not shown:
-            self.say(_("Nothing needs a person: no problems, nothing too long, nothing a tagger was unsure of."))
+            self.say(_("Nothing unread needs a person: no problems, nothing too long, nothing a tagger was unsure of."))
             return
         self._show_all()
         self._queue = shown
@@ -368,7 +373,8 @@ class CaptionList(DeskScreen):
         problems = self.ledger.survey.texts[index] if typed is None else ()
         caption = file.training_text if typed is None else typed
         tag = self.tag if typed is None and self.rows.has_focus else None
-        words = whole(drawing.name, caption, self.work.project, tokenizer_of(self.base), problems, tag)
+        doubt = None if typed is not None else self.ledger.doubt(index)
+        words = whole(drawing.name, caption, self.work.project, tokenizer_of(self.base), problems, tag, doubt)
         # Its place is as large as it is: to lay the screen out anew would take longer than to draw it.
         details.update(words, layout=False)
         if typed is None:

@@ -44,7 +44,8 @@ class Tagging(Editing):
         if self.rows.item is not None and self.may_change():
             self._asked = self.scope()
             self.prompt.field.completer = self.complete
-            self.prompt.ask(_("add to {scope}").format(scope=self.scope_words()), purpose="add")
+            scope = self.scope_words()
+            self.prompt.ask(_("add to {scope}").format(scope=scope) if scope else _("add to this one"), purpose="add")
 
     def action_delete(self) -> None:
         """Remove the tag that is meant."""
@@ -62,9 +63,8 @@ class Tagging(Editing):
             scope = _("everywhere") if everywhere else self.scope_words()
             self._asked, self._renamed = self.ledger.items if everywhere else self.scope(), tag
             self.prompt.field.completer = self.complete
-            self.prompt.ask(
-                _("“{tag}” becomes, {scope}").format(tag=shortened(tag, 24), scope=scope), typeable(tag), "rename"
-            )
+            words = _("“{tag}” becomes, {scope}") if scope else _("“{tag}” becomes, here")
+            self.prompt.ask(words.format(tag=shortened(tag, 24), scope=scope), typeable(tag), "rename")
 
     @on(Prompt.Answered, "#ask")
     def answered_prompt(self, message: Prompt.Answered) -> None:

@@ -71,9 +71,10 @@ class Writing(Batches):
         if not self.may_change() or place is None:
             return
         while True:
+            project = self.work.project
             found = await asyncio.to_thread(find.find)
             answer = await self.app.push_screen_wait(
-                Write(found, self.work.project.kind, self._present(), self._choice)
+                Write(found, project.kind, self._present(), self._choice, project.never_tags)
             )
             if isinstance(answer, Fetch):
                 run = await asyncio.to_thread(captioning.fetched, place.captioning, answer.entry)
@@ -118,7 +119,11 @@ class Writing(Batches):
         if not tags:
             self.say(_("No tagger has looked at this drawing. T lets one look at all."))
             return
-        rules = self._choice.rules if self._choice else compose.Rules.of(self.work.project.kind)
+        rules = (
+            self._choice.rules
+            if self._choice
+            else compose.Rules.of(self.work.project.kind, self.work.project.never_tags)
+        )
         name, caption = self.ledger.name(index), self.ledger.file(index).training_text
         answer = await self.app.push_screen_wait(Seen(name, caption, tags, rules.general))
         if answer and any(answer):

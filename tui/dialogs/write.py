@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -80,14 +81,26 @@ class Write(Dialog[WriteChoice | Fetch]):
     rows = getters.query_one(Rows)
     mode = getters.query_one(ChoiceLine)
 
-    def __init__(self, found: Sequence[Found], kind: Kind, present: Present, last: WriteChoice | None = None) -> None:
-        """`last` is what was chosen before; it stands there again, as far as its taggers are still on this disk."""
+    def __init__(
+        self,
+        found: Sequence[Found],
+        kind: Kind,
+        present: Present,
+        last: WriteChoice | None = None,
+        never: Sequence[str] = (),
+    ) -> None:
+        """`last` is what was chosen before; it stands there again, as far as its taggers are still on this disk.
+
+        `never` are tags that were left out on purpose.
+        """
         super().__init__()
         self._found, self._kind, self._present = found, kind, present
         known = {tagger.id for tagger in found}
         self._missing = [one for one in CATALOG if one.id not in known]
         chosen = tuple(tagger for tagger in found if last and tagger in last.taggers) or usual(found, kind)
         self._last = last or WriteChoice(chosen, Rules.of(kind))
+        undesired = tuple(dict.fromkeys((*self._last.rules.undesired, *never)))
+        self._last = replace(self._last, rules=replace(self._last.rules, undesired=undesired))
         self._judged: list[object] = []
         """What the fields held when something was said about them."""
         self._ticked = {place for place, tagger in enumerate(found) if tagger in chosen}

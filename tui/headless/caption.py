@@ -151,7 +151,7 @@ def _resolved(wanted: str) -> Found:
 
 def _rules(options: Namespace, project: Project) -> Rules:
     """What becomes a caption, as the flags say. Raises BocetoError for a number that cannot be."""
-    usual = Rules.of(project.kind)
+    usual = Rules.of(project.kind, project.never_tags)
     names = options.character if options.character is not None else NAMES_FROM if options.characters else OFF
     chosen: dict[str, Any] = {
         "general": usual.general if options.general is None else options.general,

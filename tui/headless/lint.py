@@ -19,6 +19,7 @@ from core.project import Place, Project
 from tui.headless.changes import make, show, summary
 from tui.headless.check import MARKS
 from tui.headless.train import project_of
+from tui.problems import code_words
 from tui.words import plain
 
 ALL = "all"
@@ -58,6 +59,11 @@ def _codes(wanted: Sequence[str]) -> list[str]:
     """The kinds to mend, each once. Raises BocetoError for one that nothing mends by itself."""
     for code in wanted:
         if code != ALL and code not in MENDS:
+            if code_words(code) == code.replace("-", " "):
+                raise BocetoError(
+                    _("There is no kind of problem called “{code}”.").format(code=code),
+                    _("These can be mended: {codes}.").format(codes=", ".join((ALL, *MENDS))),
+                )
             raise BocetoError(
                 _("“{code}” cannot be mended without asking.").format(code=code),
                 _("These can: {codes}.").format(codes=", ".join(MENDS)),

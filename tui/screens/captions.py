@@ -146,6 +146,12 @@ class Captions(Writing):
         self._take_word()
         return super().kept(at, strict)
 
+    def say(self, words: str = "") -> None:
+        """In the field of the word, say how one comes to the captions: letters are letters there."""
+        if not words and self.survey and self.word.has_focus_within and not self.obstacle:
+            words = _("Enter leads to the captions, where ? shows every key; F3 suggests words.")
+        super().say(words)
+
     def answered(self) -> Work:
         """Everything was taken already, but for a word that cannot be."""
         if self.obstacle:

@@ -24,11 +24,16 @@ class DeskScreen(SurveyedScreen):
         self._why = ""
         """Why there is no desk although there is a survey."""
         self._index: dict[str, int] = {}
+        self._written: object = None
+        """The treatments and the word as they were last written down."""
         self.unchecked: set[int] = set()
         """Captions of which nobody has seen yet what is wrong with them."""
 
     def on_unmount(self) -> None:
-        """However the screen is left: what is changed reaches the files."""
+        """However it is left, what is changed reaches the files; what the project was not told is found again."""
+        if self.desk and self._written != _answers(self.work.project):
+            self.desk.abandon()
+            self.desk = None
         self._stand_up()
 
     def look(self, anew: bool = False) -> None:
@@ -49,6 +54,7 @@ class DeskScreen(SurveyedScreen):
             self._why = f"{error.title} {error.hint}"
             self.app.show_error(error)
             return
+        self._written = _answers(self.work.project)
         self._know(self.desk.recovered)
         self._tell(self.desk.recovered)
 
@@ -66,7 +72,9 @@ class DeskScreen(SurveyedScreen):
             found = self.survey.checked(self.unchecked, self.work.project, self.base)
             self.work = self.work.with_survey(self.survey.with_texts(found))
             self.unchecked.clear()
-        return super().kept(at, strict)
+        work = super().kept(at, strict)
+        self._written = _answers(work.project)
+        return work
 
     def take_over(self, changed: Changed) -> None:
         """Show what is other than before, and say what could not be done."""
@@ -165,6 +173,11 @@ class DeskScreen(SurveyedScreen):
         if self.desk:
             self.desk.close()
             self.desk = None
+
+
+def _answers(project: Project) -> object:
+    """What the journal knows of a project."""
+    return project.treatments, project.activation_word
 
 
 def _fit(project: Project, name: str) -> str:

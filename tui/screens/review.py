@@ -1,5 +1,6 @@
 """Review: everything on one page, every automatic choice with its reason, and the start."""
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from textual.worker import Worker
 
 from core.captions.activation import check_word
 from core.errors import BocetoError, Problem, Severity
-from core.language import _
+from core.language import _, ngettext
 from core.plan import pace
 from core.plan.frozen import FrozenPlan, freeze
 from core.plan.steps import TARGET
@@ -23,6 +24,8 @@ from core.plan.survey import tokenizer_of
 from core.runs.launch import launch
 from core.runs.run import Run, runs_in
 from tui.command import command
+from tui.dialogs.dialog import Ask
+from tui.dialogs.dialog import Option as Answer
 from tui.keys import bind
 from tui.labels import label
 from tui.problems import MARKS, code_words
@@ -140,6 +143,23 @@ class Review(SurveyedScreen):
             self.say()
             self.app.bell()
             return
+        self.begin()
+
+    @work
+    async def begin(self) -> None:
+        """Start, once a person who has no activation word is sure."""
+        if not self.work.project.activation_word:
+            answer = await self.app.push_screen_wait(
+                Ask(
+                    _("Train without an activation word?"),
+                    _("Then nothing calls the LoRA: what it learned is in every picture, or in none."),
+                    (Answer("word", _("Choose a word"), "primary"), Answer("train", _("Train without one"))),
+                )
+            )
+            if answer != "train":
+                if answer == "word":
+                    self.leave("captions")
+                return
         self._starting = True
         self.say()
         self.start()
@@ -197,7 +217,7 @@ class Review(SurveyedScreen):
             missing = check_word("", tokenizer_of(self.base), ())
             weighty += [("captions", replace(problem, severity=Severity.WARNING)) for problem in missing]
         weighty.sort(key=lambda one: -one[1].severity.weight)
-        self._listed = weighty[:_SHOWN]
+        self._listed = list(_together(weighty))[:_SHOWN]
         problems = self.query_one("#problems", OptionList)
         problems.clear_options()
         problems.add_options(Option(_line(problem)) for _at, problem in self._listed)
@@ -228,6 +248,21 @@ class Review(SurveyedScreen):
         lines += [Content(""), Content.styled(_("The same as a command (y copies it)"), "bold $text-primary")]
         lines.append(Content(plain(command(place, project))))
         return Content("\n").join(lines)
+
+
+def _together(found: Sequence[tuple[str, Problem]]) -> Iterator[tuple[str, Problem]]:
+    """Problems, those of one kind in one line where there are more than two."""
+    groups: dict[tuple[str, str], list[Problem]] = {}
+    for at, problem in found:
+        groups.setdefault((at, problem.code), []).append(problem)
+    for (at, code), problems in groups.items():
+        named = [problem for problem in problems if problem.drawing]
+        if len(named) <= 2:
+            yield from ((at, problem) for problem in problems)
+            continue
+        words = ngettext("{n} drawing: {what}, such as {first}", "{n} drawings: {what}, such as {first}", len(named))
+        said = words.format(n=len(named), what=code_words(code), first=named[0].drawing)
+        yield at, replace(named[0], drawing="", message=said)
 
 
 def _choice(field: str, value: str, reason: str = "") -> Content:

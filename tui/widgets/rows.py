@@ -104,7 +104,7 @@ class Rows(ScrollView, can_focus=True):
         under_cursor = row == self.cursor
         name = "rows--row" if not under_cursor else "rows--cursor" if self.has_focus else "rows--blurred"
         style = self.get_visual_style(name)
-        if row >= len(self.items):
+        if row >= len(self.items) or width < 1:  # while a window becomes narrow there is no room at all for a moment
             return Strip.blank(width, self.get_visual_style("rows--row").rich_style)
         words = self._draw(self.items[row], width)
         strip = Visual.to_strips(self, words, width, 1, style)[0]

@@ -202,7 +202,7 @@ def test_what_a_full_disk_takes_neither_as_file_nor_as_line_is_done_by_the_next_
         raise BocetoError("The disk is full.")
 
     monkeypatch.setattr(store, "put", full)
-    monkeypatch.setattr(desk._journal, "record", full)
+    monkeypatch.setattr(desk._journal, "_append", full)
     assert len(desk.settle().refused) == AT_ONCE + 1
     assert len(desk.close().refused) == AT_ONCE + 1
     monkeypatch.undo()
@@ -281,6 +281,29 @@ def test_a_place_that_is_no_longer_in_the_journal_is_its_end(tmp_path):
     desk.change("one", {"a.png": "dog"})
     desk.go_to(7)
     assert desk.position == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_caption_that_cannot_be_written_holds_nothing_up(tmp_path, monkeypatch, killed):
+    folder = folder_of(tmp_path, a=b"cat", b=b"cat", c=b"cat")
+    desk = sit_down(folder)
+    put = store.put
+
+    def protected(file, content):
+        if file.drawing.name == "b.png":
+            raise BocetoError("Nobody may write this.")
+        return put(file, content)
+
+    monkeypatch.setattr(store, "put", protected)
+    desk.change("first", {"a.png": "bird"})
+    done = desk.change("all", dict.fromkeys(desk.files, "dog"))
+    assert list(done.refused) == ["b.png"] and [step.name for step in desk.steps] == ["first", "all"]
+    if killed:
+        die(desk)
+        desk = sit_down(folder)
+    assert desk.undo() and {file.text for file in desk.files.values()} == {"bird", "cat"}
+    assert desk.redo() and desk.undo() and desk.undo() and desk.undo() is None
+    assert {path.read_bytes() for path in folder.iterdir()} == {b"cat"}
 
 
 def test_only_one_window_at_a_time(tmp_path):
