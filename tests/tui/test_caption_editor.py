@@ -1,5 +1,6 @@
 """The caption editor: changes by keys, for one caption or many, taken back whenever one likes."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from tui.dialogs.problems import Problems
 from tui.dialogs.prune import Prune
 from tui.dialogs.replace import Replace
 from tui.dialogs.tag_table import TagTable
+from tui.dialogs.write import Write
 from tui.widgets.rows import Rows
 from tui.work import Work
 
@@ -506,5 +508,89 @@ def test_what_stands_in_every_caption_goes_when_the_person_says_so(tmp_path: Pat
             await pilot.press("enter")
             await until(lambda: paths[0].read_text() == "a, s", pilot)
             assert contents(paths)[7] == "h, z"
+
+    driven(journey)
+
+
+def test_a_window_that_becomes_narrow_stays_whole(tmp_path: Path) -> None:
+    place, project, _paths = captioned(tmp_path / "p")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions", (120, 40)) as (app, pilot):
+            for size in ((44, 24), (120, 40), (40, 12), (80, 24)):
+                await pilot.resize_terminal(*size)
+                await settled(app, pilot)
+            assert "4/10" in text(app)
+
+    driven(journey)
+
+
+def test_a_word_that_the_project_was_not_told_of_is_known_again(tmp_path: Path) -> None:
+    place, project, _paths = captioned(tmp_path / "p")
+
+    async def crash() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (app, pilot):
+            app.screen.query_one("#word", Input).value = "artelu"
+            await pilot.press("W", "enter")
+            raise RuntimeError("the program ends by an error")
+
+    async def journey() -> None:
+        with suppress(RuntimeError):
+            await crash()
+        assert place.load().activation_word == "houtline"
+        async with showing(Work(project=place.load(), place=place), "captions") as (app, pilot):
+            assert app.screen.query_one("#word", Input).value == "artelu"
+            await pilot.press("ctrl+n")
+            await until(lambda: place.load().activation_word == "artelu", pilot)
+
+    driven(journey)
+
+
+def test_a_preview_that_one_turns_away_from_leads_back_to_its_dialog(tmp_path: Path) -> None:
+    place, project, paths = captioned(tmp_path / "p")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (app, pilot):
+            await pilot.press("t")
+            await until(lambda: isinstance(app.screen, TagTable), pilot)
+            await pilot.press("d", "enter")
+            await until(lambda: isinstance(app.screen, Changes), pilot)
+            await pilot.press("escape")
+            await until(lambda: isinstance(app.screen, TagTable), pilot)
+            await pilot.press("escape")
+            await until(lambda: not isinstance(app.screen, TagTable), pilot)
+            assert app.screen.AT == "captions" and contents(paths) == list(CAPTIONS)
+
+    driven(journey)
+
+
+def test_what_was_left_out_on_purpose_is_no_more_wanted_of_a_tagger(tmp_path: Path) -> None:
+    captions = [f"{name}, lineart" for name in "abcdefgh"]
+    place, project, paths = captioned(tmp_path / "p", *captions)
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (app, pilot):
+            await pilot.press("p")
+            await until(lambda: isinstance(app.screen, Prune), pilot)
+            await pilot.press("enter")
+            await until(lambda: isinstance(app.screen, Changes), pilot)
+            await pilot.press("enter")
+            await until(lambda: paths[0].read_text() == "a", pilot)
+            await until(lambda: app.screen.work.project.never_tags == ("lineart",), pilot)
+            await pilot.press("T")
+            await until(lambda: isinstance(app.screen, Write), pilot)
+            await until(lambda: "lineart" in app.screen.query_one("#undesired", Input).value, pilot)
+
+    driven(journey)
+
+
+def test_a_filter_that_cannot_be_read_keeps_the_keys(tmp_path: Path) -> None:
+    place, project, paths = captioned(tmp_path / "p")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "captions") as (app, pilot):
+            await pilot.press("slash", *"(tag:cat", "enter", *"da")
+            assert contents(paths) == list(CAPTIONS)
+            assert app.screen.finder.field.value == "(tag:catda"
 
     driven(journey)

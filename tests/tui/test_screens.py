@@ -558,6 +558,21 @@ def test_a_problem_leads_to_the_screen_that_mends_it(tmp_path: Path) -> None:
     driven(journey)
 
 
+def test_a_training_without_a_word_is_asked_about(tmp_path: Path) -> None:
+    place, project = small_project(tmp_path / "p")
+
+    async def journey() -> None:
+        work = Work(project=replace(project, activation_word=""), place=place)
+        async with showing(work, "review") as (app, pilot):
+            await pilot.press("s")
+            await until(lambda: isinstance(app.screen, Ask), pilot)
+            await pilot.press("enter")
+            await until(lambda: isinstance(app.screen, Captions), pilot)
+            assert not place.runs.exists()
+
+    driven(journey)
+
+
 def test_many_problems_of_one_kind_are_one_line_of_the_review(tmp_path: Path) -> None:
     place, project = small_project(tmp_path / "p")
     for path in sorted(place.dataset(project).glob("*.txt"))[:5]:
