@@ -2,9 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# Tests that load models into the process of the tests. Among all others torch's meta device was at times still the
-# default when they began; in a process of their own it was not seen.
-MODELS := tests/core/training tests/core/taggers/test_blip.py tests/learning
 
 .PHONY: demo test lint format types messages bench mini tagger screenshots clean
 
@@ -12,8 +9,7 @@ demo: $(READY)
 	$(BIN)/boceto demo --folder .demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(MODELS))
-	$(BIN)/python -m pytest $(MODELS)
+	$(BIN)/python -m pytest
 
 lint: $(READY)
 	$(BIN)/ruff check .

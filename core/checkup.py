@@ -83,7 +83,7 @@ def _bases() -> Finding:
     return Finding(
         bool(found),
         _("Bases on this disk: {names}").format(names=", ".join(base.name for base in found)),
-        "" if large else _("For real work put an SDXL base on this disk, in the layout of diffusers."),
+        "" if large else _("For real work put an SDXL base on this disk: `boceto bases` shows which can be fetched."),
     )
 
 

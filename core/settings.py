@@ -22,6 +22,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     repeats: Annotated[int, Meta(ge=1, le=500)] | None = None
     """How many times each drawing is seen in one epoch. Left out: what makes 300 to 500 steps."""
+    folder_repeats: bool = True
+    """Drawings in a folder that is called like “10_hands” are seen 10 times in one epoch, whatever the repeats."""
     epochs: Annotated[int, Meta(ge=1, le=500)] | None = None
     """How many times the training goes through all repeats. Left out: what makes 300 to 500 steps."""
     batch_size: Annotated[int, Meta(ge=1, le=64)] = 6
@@ -60,11 +62,25 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Alpha for the convolutions."""
     text_encoders: bool = False
     """Train the text encoders too. The activation word binds better; it costs memory and forgets other words sooner."""
+    init_lora: str = ""
+    """A LoRA file to begin from, instead of from nothing; its rank may be as high as the plan's, and not higher."""
+    scale_weight_norms: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """The strongest change that a layer may make (1 is usual): what is stronger is scaled down; 0 for no limit."""
+    ema: Annotated[float, Meta(ge=0, le=0.9999)] = 0.0
+    """Files, previews and the loss on fixed noise are of the average of past weights (0.99: 100 steps); 0 is off."""
 
     min_snr_gamma: Annotated[float, Meta(ge=0, le=20)] = 5.0
     """Weighs steps with little noise down, so that none dominates (min-SNR); 0 for off."""
+    debiased: bool = False
+    """Weighs steps with much noise up, where a picture is laid out (debiased estimation), in the place of min-SNR."""
     noise_offset: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
     """Lets the LoRA learn darker and brighter pictures; SDXL itself was made with 0.0357."""
+    multires_iterations: Annotated[int, Meta(ge=0, le=10)] = 0
+    """Adds coarse noise to the fine, so many sizes of it: large areas are learned sooner (6 is usual); 0 for off."""
+    multires_discount: Annotated[float, Meta(ge=0, le=1)] = 0.3
+    """How much of each coarser noise is added, as a share of the finer one before it."""
+    ip_noise_gamma: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
+    """Disturbs what the base sees a little more than it is told, so that it learns to mend (0.05 is usual)."""
 
     prior_pictures: Annotated[int, Meta(ge=0, le=64)] | None = None
     """Pictures of the base itself beside each batch, without the activation word: the style stays with the word."""
@@ -79,6 +95,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """In how many different orders each caption is seen; each is encoded once, before the training."""
     caption_dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """The share of times (0 to 1) a drawing is seen without its caption."""
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """The share of times (0 to 1) a tag is left out of its caption; those kept in front stay, and so do sentences."""
     caption_chunks: Annotated[int, Meta(ge=1, le=3)] = 3
     """How many pieces of 75 tokens a caption may have."""
     flip: bool = False
@@ -97,6 +115,10 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     save_every: Annotated[int, Meta(ge=1, le=500)] = 1
     """A LoRA file after every so many epochs."""
+    save_every_steps: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """A LoRA file after every so many steps as well; 0 for none."""
+    keep_last: Annotated[int, Meta(ge=0, le=500)] = 0
+    """Of the files after epochs, and of those after steps, only the last so many stay on the disk; 0 keeps all."""
     save_precision: Literal["fp32", "fp16", "bf16"] = "fp16"
     """How exactly the LoRA file keeps its numbers; fp16 is what every tool reads."""
     preview_every: Annotated[int, Meta(ge=0, le=500)] = 1

@@ -30,6 +30,8 @@ def home(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("BOCETO_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("BOCETO_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    # A developer's own models are nobody's business.
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     yield
 
 

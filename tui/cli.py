@@ -13,8 +13,8 @@ from core.language import LANGUAGES, LOCALES, _, preferred
 from core.settings import Choice, Plan, choices
 
 COMMANDS = (
-    *("open", "new", "check", "caption", "lint", "steps", "train", "demo"),
-    *("ls", "attach", "stop", "resume", "logs", "draw"),
+    *("open", "new", "check", "caption", "lint", "bases", "steps", "train", "demo"),
+    *("ls", "attach", "stop", "resume", "logs", "draw", "export"),
 )
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
 
     _captions(commands)
 
+    _bases(commands)
+
     steps = _command(commands, "steps", "steps:steps", _("reckon the steps of a training, and how to reach 300 to 500"))
     _project(steps)
 
@@ -134,6 +136,19 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("--guidance", metavar="N", type=float, default=5.0, help=_("how closely the prompt is followed"))
     draw.add_argument("--out", metavar=_("FOLDER"), help=_("where the pictures go"))
     _output(draw)
+
+    export = _command(
+        commands,
+        "export",
+        "export:export",
+        _("write the plan for other tools (sd-scripts) or machines (Slurm, SkyPilot)"),
+    )
+    export.add_argument("what", choices=("kohya", "slurm", "skypilot"), help=_("for whom"))
+    _project(export)
+    export.add_argument("--out", metavar=_("FOLDER"), help=_("where the files go; left out, the project's folder"))
+    export.add_argument(
+        "--copy", action="store_true", help=_("kohya: write the drawings and captions anew too, as Boceto trains them")
+    )
     return root
 
 
@@ -209,6 +224,15 @@ def _captions(commands: Any) -> None:
     lint.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
 
 
+def _bases(commands: Any) -> None:
+    bases = _command(commands, "bases", "bases:bases", _("show the bases on this disk, and fetch others"))
+    bases.add_argument(
+        "places", metavar=_("PLACE"), nargs="*", help=_("look in these folders and files too, beside the usual places")
+    )
+    bases.add_argument("--fetch", metavar=_("BASE"), help=_("download this base: its name here, or its repository"))
+    bases.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
+
+
 def plan_of(options: argparse.Namespace) -> dict[str, Any]:
     """The choices of a plan that were given as flags."""
     return {
@@ -228,6 +252,11 @@ def _command(commands: Any, name: str, where: str, words: str) -> argparse.Argum
 
 def _project(command: argparse.ArgumentParser) -> None:
     _target(command)
+    command.add_argument(
+        "--like",
+        metavar=_("FILE"),
+        help=_("choose as another training did: a LoRA, a TOML of sd-scripts, or a JSON of kohya_ss"),
+    )
     plan = command.add_argument_group(_("the plan"))
     for choice in choices(Plan):
         _flag(plan, choice)
@@ -267,7 +296,7 @@ def _flag(group: Any, choice: Choice) -> None:
         case kind if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         case kind:
-            options |= {"type": kind, "metavar": "N"}
+            options |= {"type": kind, "metavar": _("FILE") if kind is str else "N"}
     group.add_argument("--" + choice.name.replace("_", "-"), **options)
 
 

@@ -108,6 +108,7 @@ KEYS: dict[str, Key] = {
     "captions.suggest": Key("A,f3", "suggest", lambda: _("Suggest a word")),
     "captions.palette": Key("colon", "app.command_palette", lambda: _("Every action")),
 
+    "base.fetch": Key("f", "fetch", lambda: _("Fetch"), footer=True),
     "base.path": Key("o", "path", lambda: _("Another folder"), footer=True),
 
     "steps.take_1": Key("a,f2", "take(0)", lambda: _("Take the first suggestion")),

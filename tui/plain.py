@@ -2,7 +2,6 @@
 
 import io
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from core.images.drawing import Drawing
 from core.images.scan import scan
 from core.language import _, ngettext
 from core.plan import pace
+from core.plan.folders import dealt, folder_repeats
 from core.plan.frozen import FrozenPlan, freeze
 from core.plan.optimizers import ARGUMENTS, recommend
 from core.plan.settle import settle
@@ -182,13 +182,13 @@ def _base(work: Work) -> Work:
 
     default = str(ids.index(work.project.base) + 1) if work.project.base in ids else work.project.base
     explained = _("The LoRA works best on the base it was trained on, and less well on another family's.")
-    another = _("Type a number, or the folder of another SDXL model in the layout of diffusers.")
+    another = _("Type a number, or the path of another SDXL model: a .safetensors file or a folder.")
     return ask_for(_("Base to train on"), default, f"{explained}\n{another}", take)
 
 
 def _steps(work: Work) -> Work:
-    plan, (settled, per_bucket) = work.project.plan, _settled(work)
-    offers = suggestions(per_bucket, settled.batch_size, (settled.repeats, settled.epochs))
+    plan, (settled, per_bucket, numbered) = work.project.plan, _settled(work)
+    offers = suggestions(per_bucket, settled.batch_size, (settled.repeats, settled.epochs), numbered)
     offered = [f"{offer.repeats} {offer.epochs} {offer.batch_size}" for offer in offers]
     now = f"{settled.repeats} {settled.epochs} {settled.batch_size}"
     default = str(offered.index(now) + 1) if now in offered else now
@@ -216,8 +216,8 @@ def _steps(work: Work) -> Work:
     question = _("Number of a suggestion, or your own repeats, epochs and batch size")
     plan = ask_for(question, default, "\n".join([guide, *helps]), take)
     work = work.with_project(replace(work.project, plan=plan))
-    settled, per_bucket = _settled(work)
-    reckoned = count(per_bucket, settled.repeats, settled.batch_size, settled.epochs)
+    settled, per_bucket, numbered = _settled(work)
+    reckoned = count(per_bucket, settled.repeats, settled.batch_size, settled.epochs, numbered)
     if reckoned.real < TARGET.start:
         say(_("Fewer than 300 steps: the LoRA may learn too little."))
     elif not reckoned.in_target:
@@ -323,14 +323,17 @@ def _left_out(problems: Iterable[Problem]) -> Iterator[str]:
         yield ngettext("and {n} more", "and {n} more", more).format(n=more)
 
 
-def _settled(work: Work) -> tuple[Settled, list[int]]:
-    """The plan with nothing left open, and how many drawings are trained in each bucket."""
+def _settled(work: Work) -> tuple[Settled, list[int], list[int]]:
+    """The plan with nothing left open, and what the calculator asks of each bucket (`dealt`)."""
     assert work.seen
     survey = work.seen.survey
-    buckets = [survey.placements[index].bucket for index in survey.usable(work.project)]
-    settled, _reasons, held_out = settle(work.project, work.seen.base, buckets)
-    trained = Counter(bucket for place, bucket in enumerate(buckets) if place not in held_out)
-    return settled, list(trained.values())
+    usable, plan = survey.usable(work.project), work.project.plan
+    buckets = [survey.placements[index].bucket for index in usable]
+    names = [survey.drawings[index].name for index in usable]
+    settled, _reasons, held_out = settle(work.project, work.seen.base, buckets, names)
+    trained = [place for place in range(len(usable)) if place not in held_out]
+    numbers = [folder_repeats(plan, names[place]) for place in trained]
+    return settled, *dealt([buckets[place] for place in trained], numbers)
 
 
 def _summary(work: Work, frozen: FrozenPlan) -> Iterator[str]:

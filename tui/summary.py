@@ -1,6 +1,5 @@
 """Everything about a training on one page, before it starts."""
 
-from collections import Counter
 from pathlib import Path
 
 from msgspec.structs import asdict
@@ -22,8 +21,8 @@ def facts(
 ) -> tuple[list[tuple[str, str]], int]:
     """What is trained, on what and for how long, as names and values; and the real number of steps."""
     plan, used = frozen.plan, len(frozen.drawings)
-    per_bucket = Counter(drawing.placement.bucket for drawing in frozen.trained)
-    steps = steps_per_epoch(per_bucket.values(), plan.repeats, plan.batch_size) * plan.epochs
+    per_bucket, numbered = frozen.per_bucket
+    steps = steps_per_epoch(per_bucket, plan.repeats, plan.batch_size, numbered) * plan.epochs
     drawings = ngettext("{n} drawing", "{n} drawings", used).format(n=used)
     if held_out := used - len(frozen.trained):
         drawings += ", " + _("{n} of them held out").format(n=held_out)

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from core.bases import single_file
+from core.bases.refusal import not_sdxl
+from core.bases.single_file import LIKE, Prediction
 from core.bases.weights import digest, weights
 from core.errors import BocetoError
 from core.language import _
 
-Prediction = Literal["epsilon", "v_prediction"]
 Part = Literal["unet", "vae", "text_encoders"]
 
 _FOLDERS: dict[Part, tuple[str, ...]] = {
@@ -31,7 +34,9 @@ class Base(Struct, frozen=True, kw_only=True):
     """A word of the catalog, a repository of the Hugging Face hub, or a folder."""
     name: str
     path: Path
-    """A folder in the layout of diffusers."""
+    """A folder in the layout of diffusers, or a single file."""
+    like: str = ""
+    """Whose configs and tokenizers a single file takes, for it has none; empty for a folder."""
     native: int
     """The side of the square that it was made for, in pixels."""
     vae_factor: int
@@ -50,16 +55,37 @@ class Base(Struct, frozen=True, kw_only=True):
     pooled_width: int
     """Numbers of the second text encoder's summary of a caption."""
 
+    @property
+    def configs(self) -> Path:
+        """The folder with its configs and tokenizers."""
+        return LIKE[self.like] if self.like else self.path
+
     @classmethod
     def open(cls, path: Path, id: str | None = None, name: str | None = None) -> "Base":  # noqa: A002
-        """Read the base in the folder `path`; an error in words for what is no whole SDXL checkpoint."""
+        """Read the base in the folder or file `path`; an error in words for what is no whole SDXL checkpoint."""
         path = path.expanduser().absolute()
-        index = _index(path)
-        unet, vae = _config(path, "unet"), _config(path, "vae")
-        scheduler = _config(path, "scheduler", "scheduler_config.json")
-        encoders = _config(path, "text_encoder"), _config(path, "text_encoder_2")
+        if path.is_file():
+            single = single_file.look(path)
+            base = cls._described(LIKE[single.like], path, id or str(path), name or path.stem)
+            # The configs beside us are of a base that predicts the noise.
+            velocity = single.prediction == "v_prediction"
+            return replace(
+                base,
+                like=single.like,
+                prediction="v_prediction" if velocity else base.prediction,
+                zero_terminal_snr=single.zero_terminal_snr or base.zero_terminal_snr,
+            )
+        base = cls._described(path, path, id or str(path.resolve()), name or path.resolve().name)
         for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
             weights(path / part)
+        return base
+
+    @classmethod
+    def _described(cls, configs: Path, path: Path, id: str, name: str) -> "Base":  # noqa: A002
+        index = _index(configs)
+        unet, vae = _config(configs, "unet"), _config(configs, "vae")
+        scheduler = _config(configs, "scheduler", "scheduler_config.json")
+        encoders = _config(configs, "text_encoder"), _config(configs, "text_encoder_2")
         try:
             channels = int(vae["latent_channels"])
             factor = 2 ** (len(vae["block_out_channels"]) - 1)
@@ -67,8 +93,8 @@ class Base(Struct, frozen=True, kw_only=True):
             pooled = int(encoders[1]["projection_dim"])
             _check_unet(path, unet, channels, sum(widths), pooled)
             return cls(
-                id=id or str(path.resolve()),
-                name=name or path.resolve().name,
+                id=id,
+                name=name,
                 path=path,
                 # diffusers' own pipeline takes 128 where the config is silent.
                 native=int(unet.get("sample_size") or 128) * factor,
@@ -82,7 +108,7 @@ class Base(Struct, frozen=True, kw_only=True):
                 pooled_width=pooled,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise _not_sdxl(path, _("Its configs lack or garble a number: {error}.").format(error=error)) from error
+            raise not_sdxl(path, _("Its configs lack or garble a number: {error}.").format(error=error)) from error
 
 
 def fingerprint(base: Base, part: Part | None = None) -> str:
@@ -91,28 +117,22 @@ def fingerprint(base: Base, part: Part | None = None) -> str:
     The first time it reads every file (seconds to a minute for a real SDXL); after that it is known.
     """
     if part is None:
-        configs = digest([base.path / "model_index.json", base.path / "scheduler" / "scheduler_config.json"])
-        return sha256("".join([configs, *(fingerprint(base, each) for each in _FOLDERS)]).encode()).hexdigest()
-    files: list[Path] = []
-    for folder in (base.path / name for name in _FOLDERS[part]):
+        configs = digest([base.configs / "model_index.json", base.configs / "scheduler" / "scheduler_config.json"])
+        # What a single file predicts stands in no config of its own.
+        said = [base.prediction, str(base.zero_terminal_snr)] if base.like else []
+        parts = (fingerprint(base, each) for each in _FOLDERS)
+        return sha256("".join([configs, *said, *parts]).encode()).hexdigest()
+    files: list[Path] = [base.path] if base.like else []
+    for folder in (base.configs / name for name in _FOLDERS[part]):
         if folder.name.startswith("tokenizer"):
             files += [folder / name for name in _TOKENIZER_FILES if (folder / name).exists()]
         else:
-            files += [folder / "config.json", *weights(folder).files]
+            files += [folder / "config.json", *(() if base.like else weights(folder).files)]
     return digest(files)
 
 
 def _index(path: Path) -> dict[str, Any]:
     """The folder's `model_index.json`, once it is sure that this is SDXL with both its text encoders."""
-    if path.is_file():
-        raise BocetoError(
-            _("“{path}” is a single file.").format(path=path),
-            _("A base is a folder in the layout of diffusers for now; single files come later."),
-            _(
-                'Convert it with: python -c "from diffusers import StableDiffusionXLPipeline as P; '
-                "P.from_single_file('{name}').save_pretrained('{stem}')\""
-            ).format(name=path.name, stem=path.stem),
-        )
     if not path.is_dir():
         raise BocetoError(
             _("There is no base at “{path}”.").format(path=path),
@@ -127,9 +147,9 @@ def _index(path: Path) -> dict[str, Any]:
     index = _config(path, "", "model_index.json")
     kind = str(index.get("_class_name"))
     if not kind.startswith("StableDiffusionXL"):
-        raise _not_sdxl(path, _("It calls itself {kind}.").format(kind=kind))
+        raise not_sdxl(path, _("It calls itself {kind}.").format(kind=kind))
     if not all((index.get(encoder) or [None])[0] for encoder in ("text_encoder", "text_encoder_2")):
-        raise _not_sdxl(path, _("It has one text encoder where SDXL has two, like SDXL's refiner."))
+        raise not_sdxl(path, _("It has one text encoder where SDXL has two, like SDXL's refiner."))
     return index
 
 
@@ -149,9 +169,9 @@ def _config(path: Path, folder: str, name: str = "config.json") -> dict[str, Any
 
 def _check_unet(path: Path, unet: dict[str, Any], channels: int, context: int, pooled: int) -> None:
     if unet["in_channels"] == 2 * channels + 1:
-        raise _not_sdxl(path, _("Its UNet takes a picture and a mask as well: it is made for inpainting."))
+        raise not_sdxl(path, _("Its UNet takes a picture and a mask as well: it is made for inpainting."))
     if unet["in_channels"] != channels:
-        raise _not_sdxl(
+        raise not_sdxl(
             path,
             _("Its UNet takes {unet} channels and its VAE gives {vae}.").format(unet=unet["in_channels"], vae=channels),
         )
@@ -161,23 +181,15 @@ def _check_unet(path: Path, unet: dict[str, Any], channels: int, context: int, p
         or unet["cross_attention_dim"] != context
         or unet["projection_class_embeddings_input_dim"] != conditions
     ):
-        raise _not_sdxl(path, _("Its UNet does not take what its two text encoders give."))
+        raise not_sdxl(path, _("Its UNet does not take what its two text encoders give."))
 
 
 def _prediction(path: Path, scheduler: dict[str, Any]) -> Prediction:
     if "EDM" in str(scheduler.get("_class_name")):
-        raise _not_sdxl(path, _("It was trained by another noise schedule (EDM), like Playground 2.5 or CosXL."))
+        raise not_sdxl(path, _("It was trained by another noise schedule (EDM), like Playground 2.5 or CosXL."))
     prediction = scheduler.get("prediction_type", "epsilon")
     if prediction not in ("epsilon", "v_prediction"):
-        raise _not_sdxl(
+        raise not_sdxl(
             path, _("Its UNet predicts “{prediction}”, not noise or velocity.").format(prediction=prediction)
         )
     return "v_prediction" if prediction == "v_prediction" else "epsilon"
-
-
-def _not_sdxl(path: Path, detail: str) -> BocetoError:
-    return BocetoError(
-        _("“{path}” is not an SDXL base that can be trained on.").format(path=path),
-        detail,
-        _("Choose an SDXL model, such as SDXL 1.0, Pony or Animagine XL."),
-    )

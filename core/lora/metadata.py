@@ -7,6 +7,9 @@ import json
 from collections import Counter
 from importlib.metadata import version
 
+import msgspec
+from msgspec.structs import replace
+
 from core.bases.base import fingerprint
 from core.captions.caption import tags_of
 from core.plan.frozen import FrozenPlan
@@ -24,7 +27,7 @@ _DATASET = "dataset"
 def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: int, precision: str) -> dict[str, str]:
     """Everything about a LoRA file saved after `step` steps; every value is text, as the format wants it."""
     plan, base = frozen.plan, frozen.base
-    images = len(frozen.trained) * plan.repeats
+    images = sum(one.repeats or plan.repeats for one in frozen.trained)
     folder = frozen.dataset.rstrip("/").rsplit("/", 1)[-1] if plan.file_names else _DATASET
     said: dict[str, object] = {
         "ss_output_name": frozen.project,
@@ -62,9 +65,15 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_seed": plan.seed,
         "ss_lowram": False,
         "ss_noise_offset": plan.noise_offset or None,
-        "ss_min_snr_gamma": plan.min_snr_gamma or None,
+        "ss_multires_noise_iterations": plan.multires_iterations or None,
+        "ss_multires_noise_discount": plan.multires_discount if plan.multires_iterations else None,
+        "ss_ip_noise_gamma": plan.ip_noise_gamma or None,
+        "ss_min_snr_gamma": None if plan.debiased else plan.min_snr_gamma or None,
+        "ss_debiased_estimation": plan.debiased,
+        "ss_scale_weight_norms": plan.scale_weight_norms or None,
         "ss_zero_terminal_snr": base.zero_terminal_snr,
         "ss_caption_dropout_rate": plan.caption_dropout,
+        "ss_caption_tag_dropout_rate": plan.tag_dropout,
         "ss_loss_type": "l2",
         "ss_training_comment": f"boceto {version('boceto')}",
         "ss_datasets": json.dumps([_dataset(frozen, folder)]),
@@ -84,6 +93,8 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         said["ss_tag_frequency"] = json.dumps({folder: _tag_counts(frozen)}, ensure_ascii=False)
     if plan.conv_rank:
         said["ss_network_args"] = json.dumps({"conv_dim": str(plan.conv_rank), "conv_alpha": str(plan.conv_alpha)})
+    # Without the prompts, which are the captions of drawings, and without a path on this disk.
+    said["boceto.plan"] = msgspec.json.encode(replace(plan, preview_prompts=(), init_lora="")).decode()
     return {name: str(value) for name, value in said.items() if value != ""}
 
 
@@ -106,7 +117,7 @@ def _dataset(frozen: FrozenPlan, folder: str) -> dict[str, object]:
     return {
         "is_dreambooth": True,
         "batch_size_per_device": plan.batch_size,
-        "num_train_images": len(frozen.trained) * plan.repeats,
+        "num_train_images": sum(one.repeats or plan.repeats for one in frozen.trained),
         "num_reg_images": 0,
         "resolution": [plan.resolution, plan.resolution],
         "enable_bucket": True,

@@ -11,6 +11,8 @@ from core.errors import BocetoError, Problem
 from core.images.buckets import Placement
 from core.images.treatment import Treatment
 from core.language import _
+from core.plan.beginning import beginning
+from core.plan.folders import dealt, folder_repeats
 from core.plan.settle import Reason, settle
 from core.plan.survey import Survey, caption_of, survey
 from core.project import Kind, Place, Project
@@ -27,6 +29,8 @@ class FrozenDrawing(Struct, frozen=True):
     treatment: Treatment
     placement: Placement
     held_out: bool = False
+    repeats: int | None = None
+    """How often an epoch shows it, where the name of its folder says so and not the plan."""
 
 
 class FrozenPlan(Struct, frozen=True, kw_only=True):
@@ -46,12 +50,20 @@ class FrozenPlan(Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     left_out: tuple[Problem, ...] = ()
     """Files of the dataset that are not in the training, and why."""
+    init_digest: str = ""
+    """sha256 of the LoRA file it begins from, if it does."""
     drawings: tuple[FrozenDrawing, ...] = ()
 
     @property
     def trained(self) -> tuple[FrozenDrawing, ...]:
         """The drawings that are learned from."""
         return tuple(drawing for drawing in self.drawings if not drawing.held_out)
+
+    @property
+    def per_bucket(self) -> tuple[list[int], list[int]]:
+        """What the calculator asks: drawings whose repeats are the plan's, and how often an epoch shows the others."""
+        trained = self.trained
+        return dealt([one.placement.bucket for one in trained], [one.repeats for one in trained])
 
 
 def freeze(where: Place, project: Project, seen: Survey | None = None) -> FrozenPlan:
@@ -65,7 +77,10 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
             seen.problems[0].message if seen.problems else "",
             _("Put drawings there (PNG, JPEG, WebP …), or see with `boceto check` what is wrong with each."),
         )
-    plan, reasons, held_out = settle(project, base, [seen.placements[index].bucket for index in usable])
+    names = [seen.drawings[index].name for index in usable]
+    buckets = [seen.placements[index].bucket for index in usable]
+    plan, reasons, held_out = settle(project, base, buckets, names)
+    plan, init_digest = beginning(plan)
     drawings = tuple(
         FrozenDrawing(
             name=seen.drawings[index].name,
@@ -74,6 +89,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
             treatment=project.treatments.get(seen.drawings[index].name, Treatment()),
             placement=seen.placements[index],
             held_out=place in held_out,
+            repeats=folder_repeats(project.plan, seen.drawings[index].name),
         )
         for place, index in enumerate(usable)
     )
@@ -88,6 +104,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
         plan=plan,
         reasons=tuple(reasons),
         left_out=tuple(seen.left_out(project)),
+        init_digest=init_digest,
         drawings=drawings,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from core.captions.caption import is_sentence, shuffled, without_word
+from core.captions.caption import is_sentence, joined, shuffled, tags_of, without_word
 from core.images.buckets import Bucket
 from core.plan.frozen import FrozenDrawing, FrozenPlan
 from core.randomness import key, source
@@ -98,13 +98,14 @@ def schedule(frozen: FrozenPlan) -> Schedule:
     by_bucket: dict[Bucket, list[int]] = {}
     for index in orders:
         by_bucket.setdefault(frozen.drawings[index].placement.bucket, []).append(index)
+    shown = {bucket: _shown(members, frozen) for bucket, members in by_bucket.items()}
     prior, prior_sights = _prior(frozen, texts)
     steps: list[Step] = []
     for epoch in range(1, plan.epochs + 1):
         batches = [
             (bucket, batch)
-            for bucket, members in by_bucket.items()
-            for batch in _batches(members, plan, f"{epoch}/{bucket.width}x{bucket.height}")
+            for bucket in by_bucket
+            for batch in _batches(shown[bucket], plan, f"{epoch}/{bucket.width}x{bucket.height}")
         ]
         source(plan.seed, epoch, "order of batches").shuffle(batches)
         for place, (bucket, batch) in enumerate(batches):
@@ -127,19 +128,38 @@ def schedule(frozen: FrozenPlan) -> Schedule:
 
 
 def _orders(drawing: FrozenDrawing, plan: Settled) -> list[str]:
-    """The different orders in which this drawing's tags are seen, no more than there are times to see them."""
-    if not plan.shuffle_tags or is_sentence(drawing.caption):
+    """The different ways in which this drawing's tags are seen, no more than there are times to see them."""
+    if is_sentence(drawing.caption) or not (plan.shuffle_tags or plan.tag_dropout):
         return [drawing.caption]
-    wanted = min(plan.tag_orders, plan.repeats * plan.epochs)
-    return [
-        shuffled(drawing.caption, plan.keep_tokens, source(plan.seed, f"{drawing.name}/{order}", "tag order"))
-        for order in range(wanted)
-    ]
+    wanted = min(plan.tag_orders, _repeats(drawing, plan) * plan.epochs)
+    return [_variant(drawing, f"{drawing.name}/{order}", plan) for order in range(wanted)]
 
 
-def _batches(members: list[int], plan: Settled, place: str) -> Iterator[tuple[int, ...]]:
+def _variant(drawing: FrozenDrawing, place: str, plan: Settled) -> str:
+    """The caption in one order, without the tags that are left out this time."""
+    text = drawing.caption
+    if plan.shuffle_tags:
+        text = shuffled(text, plan.keep_tokens, source(plan.seed, place, "tag order"))
+    if plan.tag_dropout:
+        dice, tags = source(plan.seed, place, "tag dropout"), tags_of(text)
+        rest = [tag for tag in tags[plan.keep_tokens :] if dice.random() >= plan.tag_dropout]
+        text = joined(tags[: plan.keep_tokens] + rest)
+    return text
+
+
+def _repeats(drawing: FrozenDrawing, plan: Settled) -> int:
+    return drawing.repeats or plan.repeats
+
+
+def _shown(members: list[int], frozen: FrozenPlan) -> list[int]:
+    """The drawings of one bucket, each as often as one epoch shows it."""
+    repeats = {member: _repeats(frozen.drawings[member], frozen.plan) for member in members}
+    return [member for time in range(max(repeats.values())) for member in members if time < repeats[member]]
+
+
+def _batches(shown: list[int], plan: Settled, place: str) -> Iterator[tuple[int, ...]]:
     """One epoch of one bucket, in batches; the last may be smaller, none is dropped (sd-scripts, `make_buckets`)."""
-    shown = members * plan.repeats
+    shown = list(shown)
     source(plan.seed, place, "order of drawings").shuffle(shown)
     return (tuple(shown[start : start + plan.batch_size]) for start in range(0, len(shown), plan.batch_size))
 

@@ -1,6 +1,5 @@
 """Settling a plan: what the artist left open is chosen, each choice with its reason."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 from core.bases.base import Base
 from core.images.buckets import Bucket
 from core.language import _
+from core.plan.folders import dealt, folder_repeats, numbered_folders
 from core.plan.optimizers import recommend, with_preset
 from core.plan.steps import TARGET, steps_per_epoch, suggestions
 from core.project import Project
@@ -42,10 +42,13 @@ class _Chooser:
             self.reasons.append(Reason(field, str(value), reason))
 
 
-def settle(project: Project, base: Base, buckets: Sequence[Bucket]) -> tuple[Settled, list[Reason], set[int]]:
-    """Fill in what depends on the dataset and the base; `buckets` has the bucket of each drawing.
+def settle(
+    project: Project, base: Base, buckets: Sequence[Bucket], names: Sequence[str] = ()
+) -> tuple[Settled, list[Reason], set[int]]:
+    """Fill in what depends on the dataset and the base; `buckets` has the bucket of each drawing, `names` its name.
 
-    Returns the plan, the reasons, and which drawings (by their place in `buckets`) are held out.
+    Without `names` no folder says how often its drawings are seen. Returns the plan, the reasons, and which drawings
+    (by their place in `buckets`) are held out.
     """
     chooser, drawings = _Chooser(project.plan), len(buckets)
     recommended = recommend(drawings)
@@ -57,14 +60,20 @@ def settle(project: Project, base: Base, buckets: Sequence[Bucket]) -> tuple[Set
     # At least one drawing is left to learn from.
     count = min(plan.held_out or 0, drawings - 1)
     held_out = set(source(plan.seed, 0, "held out").sample(range(drawings), count))
-    trained = Counter(bucket for place, bucket in enumerate(buckets) if place not in held_out)
-    repeats, epochs = _repeats_and_epochs(plan, list(trained.values()))
-    real = steps_per_epoch(trained.values(), repeats, plan.batch_size) * epochs
+    trained = [place for place in range(drawings) if place not in held_out]
+    numbers = [folder_repeats(plan, names[place]) if names else None for place in trained]
+    left, numbered = dealt([buckets[place] for place in trained], numbers)
+    repeats, epochs = _repeats_and_epochs(plan, left, numbered)
+    real = steps_per_epoch(left, repeats, plan.batch_size, numbered) * epochs
     aim = _("makes {steps} steps; the guide aims for {least} to {most}").format(
         steps=real, least=TARGET.start, most=TARGET.stop - 1
     )
     chooser.choose("repeats", repeats, aim)
     chooser.choose("epochs", epochs, aim)
+    if folders := numbered_folders(names, plan):
+        said = ", ".join(f"{number} × “{folder}”" for folder, number in folders.items())
+        why = _("the names of these folders say how often an epoch shows their drawings")
+        chooser.reasons.append(Reason("folder_repeats", said, why))
     before = chooser.plan
     after = with_preset(before)
     for field in after.__struct_fields__:
@@ -74,21 +83,21 @@ def settle(project: Project, base: Base, buckets: Sequence[Bucket]) -> tuple[Set
     return msgspec.convert(msgspec.structs.asdict(after), Settled), chooser.reasons, held_out
 
 
-def _repeats_and_epochs(plan: Plan, per_bucket: list[int]) -> tuple[int, int]:
+def _repeats_and_epochs(plan: Plan, per_bucket: list[int], numbered: list[int]) -> tuple[int, int]:
     """What the artist chose, and beside it what brings the real count into the target, or nearest to it."""
     if plan.repeats and plan.epochs:
         return plan.repeats, plan.epochs
     if not plan.repeats and not plan.epochs:
-        best = next(iter(suggestions(per_bucket, plan.batch_size)), None)
+        best = next(iter(suggestions(per_bucket, plan.batch_size, numbered=numbered)), None)
         if best and best.batch_size == plan.batch_size:
             return best.repeats, best.epochs
     middle = (TARGET.start + TARGET.stop) / 2
 
     def beside(choice: tuple[int, int]) -> float:
         repeats, epochs = choice
-        return abs(steps_per_epoch(per_bucket, repeats, plan.batch_size) * epochs - middle)
+        return abs(steps_per_epoch(per_bucket, repeats, plan.batch_size, numbered) * epochs - middle)
 
-    repeats = [plan.repeats] if plan.repeats else range(1, 501)
+    repeats = [plan.repeats] if plan.repeats else range(1, 501 if sum(per_bucket) else 2)
     # Where nothing fits, as with thousands of drawings, one epoch of one repeat comes nearest.
     epochs = [plan.epochs] if plan.epochs else range(1, 21)
     return min(((r, e) for e in epochs for r in repeats), key=beside)

@@ -1,6 +1,7 @@
 """The calculator: how many steps a training takes, and which choices give a good number of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from math import log
 
 from msgspec import Struct
@@ -34,6 +35,8 @@ class Count(Struct, frozen=True):
     per_epoch: int
     whole_batches: int
     """What it would be with every drawing in one bucket."""
+    numbered: int = 0
+    """How often an epoch shows, beside `drawings`, those whose folder says how often."""
 
     @property
     def extra(self) -> int:
@@ -53,7 +56,10 @@ class Count(Struct, frozen=True):
     @property
     def why(self) -> str:
         """Why the real number is not the guide's."""
-        formula = f"{self.drawings} × {self.repeats} ÷ {self.batch_size} × {self.epochs}"
+        shown = f"{self.drawings} × {self.repeats}"
+        if self.numbered:
+            shown = f"({shown} + {self.numbered})" if self.drawings else str(self.numbered)
+        formula = f"{shown} ÷ {self.batch_size} × {self.epochs}"
         if self.real == self.guide:
             return _("The guide's formula is exact here: {formula} = {real} steps.").format(
                 formula=formula, real=self.real
@@ -88,14 +94,22 @@ class Suggestion(Struct, frozen=True):
         return seen_per_drawing(self.repeats, self.epochs)
 
 
-def steps_per_epoch(drawings_per_bucket: Iterable[int], repeats: int, batch_size: int) -> int:
+def steps_per_epoch(
+    drawings_per_bucket: Iterable[int], repeats: int, batch_size: int, numbered: Iterable[int] = ()
+) -> int:
     """Optimizer steps in one epoch.
 
     Every bucket ends in a batch of its own, so this is more than drawings × repeats ÷ batch_size,
     which is what the guide and most trainers show (sd-scripts, `make_buckets`). Pictures for prior
     preservation ride along in the same steps and add none.
+
+    `numbered` has, bucket by bucket, how often an epoch shows those drawings together whose folder says how often
+    (`10_hands`); they are not among `drawings_per_bucket`.
     """
-    return sum(_batches(drawings * repeats, batch_size) for drawings in drawings_per_bucket)
+    return sum(
+        _batches(drawings * repeats + shown, batch_size)
+        for drawings, shown in zip_longest(drawings_per_bucket, numbered, fillvalue=0)
+    )
 
 
 def guide_steps(drawings: int, repeats: int, batch_size: int, epochs: int) -> float:
@@ -108,25 +122,31 @@ def seen_per_drawing(repeats: int, epochs: int) -> int:
     return repeats * epochs
 
 
-def count(drawings_per_bucket: Sequence[int], repeats: int, batch_size: int, epochs: int) -> Count:
-    """The steps of a plan, the guide's number and the real one."""
-    drawings = sum(drawings_per_bucket)
-    per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size)
+def count(
+    drawings_per_bucket: Sequence[int], repeats: int, batch_size: int, epochs: int, numbered: Sequence[int] = ()
+) -> Count:
+    """The steps of a plan, the guide's number and the real one; `numbered` as in `steps_per_epoch`."""
+    drawings, shown = sum(drawings_per_bucket), sum(numbered)
+    per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size, numbered)
     return Count(
         drawings=drawings,
-        buckets=sum(number > 0 for number in drawings_per_bucket),
+        buckets=sum(any(both) for both in zip_longest(drawings_per_bucket, numbered, fillvalue=0)),
         repeats=repeats,
         batch_size=batch_size,
         epochs=epochs,
-        guide=guide_steps(drawings, repeats, batch_size, epochs),
+        guide=guide_steps(drawings, repeats, batch_size, epochs) + shown * epochs / batch_size,
         real=per_epoch * epochs,
         per_epoch=per_epoch,
-        whole_batches=_batches(drawings * repeats, batch_size) * epochs,
+        whole_batches=_batches(drawings * repeats + shown, batch_size) * epochs,
+        numbered=shown,
     )
 
 
 def suggestions(
-    drawings_per_bucket: Sequence[int], batch_size: int, current: tuple[int, int] | None = None
+    drawings_per_bucket: Sequence[int],
+    batch_size: int,
+    current: tuple[int, int] | None = None,
+    numbered: Sequence[int] = (),
 ) -> list[Suggestion]:
     """Up to three different choices whose real count the guide aims for, the best first.
 
@@ -134,8 +154,10 @@ def suggestions(
     than three (none: `obstacle` says why), other numbers of epochs and batch sizes are offered, nearest to the
     target first.
     """
-    if not sum(drawings_per_bucket):
+    if not sum(drawings_per_bucket) + sum(numbered):
         return []
+    # Where every drawing has a folder that says how often, other repeats are no other choice.
+    repeats = _REPEATS if sum(drawings_per_bucket) else range(1, 2)
     middle = (TARGET.start + TARGET.stop) / 2
 
     def oddness(one: Suggestion) -> float:
@@ -152,25 +174,37 @@ def suggestions(
             + (one.epochs not in _ROUND)
         )
 
-    usual = [one for one in _choices(drawings_per_bucket, batch_size, _REPEATS, USUAL_EPOCHS) if one.real in TARGET]
+    usual = [
+        one for one in _choices(drawings_per_bucket, batch_size, repeats, USUAL_EPOCHS, numbered) if one.real in TARGET
+    ]
     chosen = _first_of_each(sorted(usual, key=oddness), lambda one: one.real)
     if len(chosen) == 3:
         return chosen
     sizes = sorted({batch_size, *_BATCH_SIZES})
     epochs = range(1, USUAL_EPOCHS.stop)
-    others = [one for size in sizes for one in _choices(drawings_per_bucket, size, _ROUND, epochs)]
+    others = [
+        one
+        for size in sizes
+        for one in _choices(drawings_per_bucket, size, [many for many in _ROUND if many in repeats], epochs, numbered)
+    ]
     nearest = sorted(others, key=lambda one: (_beside_target(one.real), oddness(one)))
     offered = _first_of_each(nearest, lambda one: one.batch_size)
     return [*chosen, *(one for one in offered if one not in chosen)][:3]
 
 
-def obstacle(drawings_per_bucket: Sequence[int], batch_size: int) -> str:
+def obstacle(drawings_per_bucket: Sequence[int], batch_size: int, numbered: Sequence[int] = ()) -> str:
     """Why no usual choice with this batch size has as many steps as the guide aims for; empty when some has."""
     drawings = sum(drawings_per_bucket)
-    if not drawings:
+    if not drawings and not sum(numbered):
         return _("There are no drawings, so there are no steps.")
-    if any(one.real in TARGET for one in _choices(drawings_per_bucket, batch_size, _REPEATS, USUAL_EPOCHS)):
+    repeats = _REPEATS if drawings else range(1, 2)
+    if any(one.real in TARGET for one in _choices(drawings_per_bucket, batch_size, repeats, USUAL_EPOCHS, numbered)):
         return ""
+    if sum(numbered):
+        return _(
+            "The folders' numbers show drawings so often that no usual choice has the guide's {least} to {most} steps. "
+            "Rename the folders, or switch off that they count (--no-folder-repeats)."
+        ).format(least=TARGET.start, most=TARGET.stop - 1)
     known = {"drawings": f"{drawings:,}", "batch_size": batch_size, "least": TARGET.start, "most": TARGET.stop - 1}
     one_epoch = steps_per_epoch(drawings_per_bucket, 1, batch_size)
     fewest = one_epoch * USUAL_EPOCHS.start
@@ -194,11 +228,15 @@ def _batches(pictures: int, batch_size: int) -> int:
 
 
 def _choices(
-    drawings_per_bucket: Sequence[int], batch_size: int, many: Iterable[int], epochs: range
+    drawings_per_bucket: Sequence[int],
+    batch_size: int,
+    many: Iterable[int],
+    epochs: range,
+    numbered: Sequence[int] = (),
 ) -> Iterator[Suggestion]:
     """Every choice with this batch size, until more repeats only lead further past the target."""
     for repeats in many:
-        per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size)
+        per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size, numbered)
         for number in epochs:
             yield Suggestion(repeats, number, batch_size, per_epoch * number)
         if per_epoch * epochs.start >= TARGET.stop:

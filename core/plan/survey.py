@@ -162,7 +162,7 @@ def caption_of(file: store.CaptionFile, project: Project) -> str:
 @lru_cache(maxsize=2)
 def tokenizer_of(base: Base) -> Tokenizer:
     """The tokenizer of a base; opening one takes a tenth of a second."""
-    return Tokenizer.open(base.path / "tokenizer")
+    return Tokenizer.open(base.configs / "tokenizer")
 
 
 def placed(drawing: Drawing, project: Project, base: Base) -> Placement:

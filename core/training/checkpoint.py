@@ -45,6 +45,11 @@ def tidy(folder: Path) -> None:
         half.unlink(missing_ok=True)
 
 
+def last(folder: Path) -> int:
+    """Steps that were done at the newest checkpoint; 0 without one."""
+    return max((int(path.stem) for path in folder.glob("*.pt") if path.stem.isdigit()), default=0)
+
+
 def newest(folder: Path) -> Checkpoint | None:
     """The newest checkpoint that can be read, or None."""
     for path in sorted(folder.glob("*.pt"), reverse=True):

@@ -14,7 +14,7 @@ from core.plan.schedule import FixedSample, Sight, Step
 from core.training.cache import stacked
 from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
-from core.training.step import Batch, noise, timesteps
+from core.training.step import Batch, noise, perturbed, timesteps
 
 FITS = 0.1
 """Share of the free GPU memory that encoded captions may take; a thousand captions in ten orders are 3 GB and more."""
@@ -95,12 +95,17 @@ class Data:
         # instead of the activation word.
         sizes = [sight.picture if not sight.prior else own[place % len(own)] for place, sight in enumerate(step.sights)]
         weights = [self._plan.prior_weight if sight.prior else 1.0 for sight in step.sights]
+        drawn, added = noise(self._plan.seed, step.index, tuple(latents.shape), self._plan), None
+        if self._plan.ip_noise_gamma:
+            more = perturbed(drawn, self._plan.seed, step.index, self._plan.ip_noise_gamma)
+            added = sent(more, self._place)
         return Batch(
             latents=latents,
             context=context,
             pooled=pooled,
             time_ids=self._time_ids[sent(torch.tensor(sizes), self._place)],
-            noise=sent(noise(self._plan.seed, step.index, tuple(latents.shape), self._plan), self._place),
+            noise=sent(drawn, self._place),
+            added=added,
             timesteps=sent(timesteps(self._plan.seed, step.index, len(step.sights), self._range), self._place),
             weights=sent(torch.tensor(weights), self._place),
         )

@@ -13,6 +13,11 @@ from core.training.studio import Studio
 @torch.no_grad()
 def evaluate(studio: Studio, step: int) -> Evaluated:
     """The mean squared error on drawings that are learned from and on those held out."""
+    with studio.averaged():
+        return _evaluated(studio, step)
+
+
+def _evaluated(studio: Studio, step: int) -> Evaluated:
     means: dict[bool, float | None] = {True: None, False: None}
     for held_out in means:
         samples = [sample for sample in studio.schedule.fixed if sample.held_out is held_out]

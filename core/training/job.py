@@ -48,13 +48,15 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
         yield Chosen(field=reason.field, value=reason.value, reason=reason.reason)
     if reached and device.place.type == "cpu":
         torch.set_num_threads(reached.threads)
-    studio = yield from _until_stopped(open_studio(frozen, steps, device), requests)
+    studio = yield from _until_stopped(open_studio(frozen, steps, device, fresh=not reached), requests)
     if studio is None:
         yield Stopped(step=done, reason="asked")
         return
     if reached:
         studio.network.restore(reached.weights)
         studio.optimizer.restore(reached.optimizer)
+        if studio.average:
+            studio.average.restore(reached.weights)
         reached = None  # Prodigy's is twice as large as the LoRA, and now it is there twice
     budget = frozen.plan.time_budget
     yield from train(studio, run, requests, done, begun + 60 * budget if budget else inf)

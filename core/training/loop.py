@@ -6,16 +6,17 @@ from pathlib import Path
 
 import torch
 
+from core.language import _
 from core.lora import file as lora
 from core.lora.metadata import metadata
 from core.plan.schedule import Step
-from core.runs.events import Checkpointed, Event, Finished, Paused, Phase, Resumed, Saved, Stopped
+from core.runs.events import Checkpointed, Event, Finished, Noted, Paused, Phase, Resumed, Saved, Stopped
 from core.runs.job import Requests
 from core.runs.run import Run
 from core.training import checkpoint as checkpoints
 from core.training.checkpoint import Checkpoint
 from core.training.evaluate import evaluate
-from core.training.meter import Meter, came_apart
+from core.training.meter import Meter
 from core.training.preview import preview
 from core.training.step import loss
 from core.training.studio import Studio
@@ -28,7 +29,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
 
     `deadline` is in the seconds of `time.monotonic`; what was reached by then is kept.
     """
-    plan, meter = studio.frozen.plan, Meter(studio)
+    plan, meter = studio.frozen.plan, Meter(studio, done)
     begun, kept = done, time.monotonic()
     yield Phase(name="train", done=done, total=studio.total)
     yield evaluate(studio, done)
@@ -46,12 +47,15 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
         meter.add(step, learn(studio, step))
         done = step.index + 1
         if meter.due or step.ends_epoch:
-            yield from meter.events()
+            yield from _told(studio, run, meter)
         # The checkpoint comes last: a run that is killed before it makes the step, and all that follows, again.
         if step.ends_epoch:
             yield from _end_of_epoch(studio, step)
+        if _due(plan.save_every_steps, done) and done < studio.total:
+            yield _save(studio, done, step.epoch, f"-step{done:08d}")
+            yield from _only_last(studio, done, plan.save_every_steps, "-step{:08d}")
         if requests.take("preview") or (step.ends_epoch and _due(plan.preview_every, step.epoch, plan.epochs)):
-            yield from meter.events()
+            yield from _told(studio, run, meter)
             yield Phase(name="preview")
             yield preview(studio, run, done)
             yield Phase(name="train", done=done, total=studio.total)
@@ -78,26 +82,48 @@ def learn(studio: Studio, step: Step) -> torch.Tensor:
             studio.noising,
             studio.frozen.plan.min_snr_gamma,
             studio.device.dtype,
+            studio.frozen.plan.debiased,
         )
-    studio.optimizer.learn(found, step.index)
-    return found
+    told = studio.optimizer.learn(found, step.index)
+    if studio.average:
+        studio.average.take(step.index, studio.optimizer.broken)
+    return told
+
+
+def _told(studio: Studio, run: Run, meter: Meter) -> Iterator[Event]:
+    """What the steps say. Several whose loss was no number end the training, with what it was before them kept."""
+    yield from meter.events()
+    if meter.lost is None:
+        return
+    good = meter.good
+    if good and checkpoints.last(run.checkpoints) < good:
+        # Steps that were left out have changed nothing: the weights are still those of the last good one.
+        yield _checkpoint(studio, run, meter, good)
+        yield _save(studio, good, studio.schedule.steps[good - 1].epoch, f"-step{good:08d}")
+    raise meter.came_apart(meter.lost)
 
 
 def _end_of_epoch(studio: Studio, step: Step) -> Iterator[Event]:
     plan = studio.frozen.plan
-    if step.epoch % plan.save_every == 0 and step.epoch < plan.epochs:
+    if _due(plan.save_every, step.epoch) and step.epoch < plan.epochs:
         yield _save(studio, step.index + 1, step.epoch, f"-{step.epoch:06d}")
+        yield from _only_last(studio, step.epoch, plan.save_every, "-{:06d}")
     yield evaluate(studio, step.index + 1)
 
 
 def _kept(studio: Studio, run: Run, meter: Meter, done: int) -> Iterator[Event]:
     # First what the losses say: a checkpoint of numbers that came apart would replace a good one.
-    yield from meter.events()
-    checkpoint = Checkpoint(done, studio.network.state(), studio.optimizer.state(), torch.get_num_threads())
+    yield from _told(studio, run, meter)
+    yield _checkpoint(studio, run, meter, done)
+
+
+def _checkpoint(studio: Studio, run: Run, meter: Meter, done: int) -> Checkpointed:
+    weights = studio.network.state() | (studio.average.state() if studio.average else {})
+    checkpoint = Checkpoint(done, weights, studio.optimizer.state(), torch.get_num_threads())
     if not checkpoint.is_sound():
-        raise came_apart(done, studio.optimizer.rate)
+        raise meter.came_apart(done)
     checkpoints.save(run.checkpoints, checkpoint)
-    yield Checkpointed(step=done)
+    return Checkpointed(step=done)
 
 
 def _save(studio: Studio, done: int, epoch: int, suffix: str, final: bool = False) -> Saved:
@@ -111,8 +137,20 @@ def _save(studio: Studio, done: int, epoch: int, suffix: str, final: bool = Fals
         chunks=studio.chunks,
         precision=studio.device.precision,
     )
-    lora.save(path, studio.network.tensors(), words, _PRECISIONS[plan.save_precision])
+    with studio.averaged():
+        lora.save(path, studio.network.tensors(), words, _PRECISIONS[plan.save_precision])
     return Saved(step=done, epoch=epoch, path=str(path), final=final)
+
+
+def _only_last(studio: Studio, number: int, every: int, suffix: str) -> Iterator[Noted]:
+    """Remove the files before the last ones that the plan keeps; they lie `every` so many epochs or steps."""
+    keep = studio.frozen.plan.keep_last
+    for old in range(number - keep * every, 0, -every) if keep else ():
+        path = Path(f"{studio.frozen.output}{suffix.format(old)}.safetensors")
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            yield Noted(message=_("“{path}” could not be removed: {error}.").format(path=path, error=error.strerror))
 
 
 def _paused(requests: Requests, done: int) -> Iterator[Event]:
@@ -123,5 +161,5 @@ def _paused(requests: Requests, done: int) -> Iterator[Event]:
     yield Resumed(step=done)
 
 
-def _due(every: int, epoch: int, last: int) -> bool:
-    return bool(every) and (epoch % every == 0 or epoch == last)
+def _due(every: int, number: int, last: int = 0) -> bool:
+    return bool(every) and (number % every == 0 or number == last)

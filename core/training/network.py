@@ -29,7 +29,7 @@ class Group:
     def __init__(self, name: str, layers: Mapping[str, LoraLayer], place: torch.device) -> None:
         self.name = name
         self.layers = dict(layers)
-        weights = [weight for layer in self.layers.values() for weight in _weights(layer)]
+        weights = [weight for layer in self.layers.values() for weight in weights_of(layer)]
         total = sum(weight.numel() for weight in weights)
         self.flat = nn.Parameter(torch.zeros(total, dtype=torch.float32, device=place))
         self.flat.grad = torch.zeros_like(self.flat)
@@ -75,7 +75,7 @@ class Network:
         found = {}
         for group in self.groups:
             for name, layer in group.layers.items():
-                down, up = _weights(layer)
+                down, up = weights_of(layer)
                 found[f"{name}.lora_down.weight"] = down.detach()
                 found[f"{name}.lora_up.weight"] = up.detach()
                 found[f"{name}.alpha"] = torch.tensor(float(layer.lora_alpha[ADAPTER]))
@@ -132,7 +132,7 @@ def from_file(
     parts = ("lora_down.weight", "lora_up.weight")
     unknown = [name for name in names if name not in modules or not all(f"{name}.{part}" in tensors for part in parts)]
     if unknown:
-        raise _does_not_fit(
+        raise does_not_fit(
             _("{count} of its {total} layers are not in the base, or of another kind, such as {name}.").format(
                 count=len(unknown), total=len(names), name=unknown[0]
             )
@@ -147,10 +147,10 @@ def from_file(
     for model, where in [(unet, layout), *((encoder, which) for which, encoder in _numbered(encoders))]:
         layers |= _inject(model, wanted.get(id(model), {}), where)
     for name, layer in layers.items():
-        for weight, part in zip(_weights(layer), parts, strict=True):
+        for weight, part in zip(weights_of(layer), parts, strict=True):
             given = tensors[f"{name}.{part}"]
             if given.numel() != weight.numel():
-                raise _does_not_fit(
+                raise does_not_fit(
                     _("Its layer {name} is {given}, and the base's is {own}.").format(
                         name=name, given=list(given.shape), own=list(weight.shape)
                     )
@@ -159,7 +159,8 @@ def from_file(
     return Network({"file": layers}, place)
 
 
-def _does_not_fit(detail: str) -> BocetoError:
+def does_not_fit(detail: str) -> BocetoError:
+    """The refusal of a LoRA file whose layers are not those of the base."""
     return BocetoError(
         _("This LoRA does not fit this base."), detail, _("Take the base it was trained on, or one of the same family.")
     )
@@ -184,14 +185,14 @@ def _inject(model: Any, wanted: Mapping[str, tuple[int, float]], where: keys.Lay
         name = keys.unet_name(path, where) if isinstance(where, keys.Layout) else keys.text_encoder_name(path, where)
         # Autocast brings each input down by itself; raised to the LoRA's fp32 first, it would be copied twice.
         layer.cast_input_dtype_enabled = False
-        for weight in _weights(layer):
+        for weight in weights_of(layer):
             weight.data = weight.data.float()
         found[name] = layer
     return found
 
 
 def _initialise(layer: LoraLayer, seed: int) -> None:
-    down, up = _weights(layer)
+    down, up = weights_of(layer)
     generator = torch.Generator().manual_seed(seed)
     start = torch.empty(down.shape)
     nn.init.kaiming_uniform_(start, a=5**0.5, generator=generator)
@@ -210,7 +211,8 @@ def _numbered(encoders: tuple[Any, Any] | None) -> list[tuple[Which, Any]]:
     return [(1, encoders[0]), (2, encoders[1])] if encoders else []
 
 
-def _weights(layer: Any) -> tuple[nn.Parameter, nn.Parameter]:
+def weights_of(layer: Any) -> tuple[nn.Parameter, nn.Parameter]:
+    """Down and up."""
     return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
 
 

@@ -1,5 +1,6 @@
 """The optimizers on the flat buffers."""
 
+from math import inf, nan
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from core.language import _
 from core.plan.optimizers import rate_factor
 from core.settings import Settled
 from core.training.network import Network
+from core.training.norms import hold
 
 
 class Optimizer:
@@ -20,18 +22,37 @@ class Optimizer:
         self._inner = _make(plan, network)
         self._rates = [group["lr"] for group in self._inner.param_groups]
         self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
+        self.broken = torch.zeros((), dtype=torch.bool)
+        """Whether the last step was left out, as its loss or a gradient was no number; on the device."""
 
-    def learn(self, loss: Tensor, step: int) -> None:
-        """Move the weights by the gradients of `loss`."""
+    def learn(self, loss: Tensor, step: int) -> Tensor:
+        """Move the weights by the gradients of `loss`, unless one is no number: then nothing is moved.
+
+        Returns the loss, NaN where the step was left out. In fp16 large gradients are no reason: the scaler takes a
+        step back and goes on.
+        """
         self.network.zero_grad()
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         for group, rate in zip(self._inner.param_groups, self._rates, strict=True):
             group["lr"] = rate * rate_factor(self.plan, step, self.steps)
         self._scaler.unscale_(self._inner)
-        if self.plan.max_grad_norm:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters, self.plan.max_grad_norm, foreach=True)
-        self._scaler.step(self._inner)
-        self._scaler.update()
+        most = self.plan.max_grad_norm or inf
+        length = torch.nn.utils.clip_grad_norm_(self.network.parameters, most, foreach=True)
+        self.broken = ~(torch.isfinite(length) & torch.isfinite(loss.detach()))
+        if self._scaler.is_enabled():
+            self._scaler.step(self._inner)
+            self._scaler.update()
+        elif self.plan.optimizer == "adamw":
+            # Fused, it looks at this by itself, and no one waits for the device.
+            self._inner.found_inf = self.broken.float()
+            self._inner.step()
+        elif not self.broken:
+            self._inner.step()
+        if self.plan.scale_weight_norms:
+            hold(self.network, self.plan.scale_weight_norms, self.broken)
+        if self._scaler.is_enabled():
+            return loss.detach()
+        return torch.where(self.broken, torch.full_like(loss, nan), loss).detach()
 
     @property
     def rate(self) -> float:

@@ -18,10 +18,12 @@ def preview(studio: Studio, run: Run, step: int) -> Previewed:
     plan, base, device = studio.frozen.plan, studio.frozen.base, studio.device
     size, pictures = (plan.resolution, plan.resolution), []
     for group in groups_of(studio.previews, at_once(*size)):
-        with torch.no_grad(), studio.mixed():
-            context, pooled = studio.data.texts([0, *(number for _prompt, number, _seed in group)])
         seeds = [seed for _prompt, _number, seed in group]
-        latents = sampled(studio.unet, base, context, pooled, size, seeds, steps=plan.preview_steps, dtype=device.dtype)
+        with studio.averaged():
+            with torch.no_grad(), studio.mixed():
+                context, pooled = studio.data.texts([0, *(number for _prompt, number, _seed in group)])
+            options = {"steps": plan.preview_steps, "dtype": device.dtype}
+            latents = sampled(studio.unet, base, context, pooled, size, seeds, **options)
         free()
         # The VAE is there for the blink it is needed: in fp32, beside the UNet and the optimizer's state.
         pictures += decode(load.vae(base, device.place, device.dtype), latents)

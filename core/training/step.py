@@ -25,7 +25,9 @@ class Noising:
     @classmethod
     def of(cls, scheduler: Any, prediction: str, place: torch.device) -> "Noising":
         """Of a diffusers scheduler (SDXL: scaled linear from 0.00085 to 0.012 in 1000 steps)."""
-        alphas: Tensor = scheduler.alphas_cumprod.to(torch.float32)
+        alphas: Tensor = scheduler.alphas_cumprod.to(torch.float32).clone()
+        if getattr(scheduler.config, "rescale_betas_zero_snr", False):
+            alphas[-1] = 0.0  # diffusers leaves 2⁻²⁴ there, so that its own sampler can divide by it
         return cls(alphas.sqrt().to(place), (1 - alphas).sqrt().to(place), prediction)
 
     def mix(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
@@ -40,13 +42,20 @@ class Noising:
         signal, share = self._at(timesteps)
         return signal * noise - share * latents
 
-    def weights(self, timesteps: Tensor, gamma: float) -> Tensor:
-        """Min-SNR (arXiv 2303.09556): min(snr, γ) ÷ snr for ε, ÷ (snr + 1) for v; all one when γ is 0."""
-        if not gamma:
+    def weights(self, timesteps: Tensor, gamma: float, debiased: bool = False) -> Tensor:
+        """How much each timestep counts; all one when γ is 0 and it is not debiased, which takes min-SNR's place.
+
+        Min-SNR (arXiv 2303.09556): min(snr, γ) ÷ snr for ε, ÷ (snr + 1) for v. Debiased estimation
+        (arXiv 2310.08442): 1 ÷ √min(snr, 1000) for ε, 1 ÷ (snr + 1) for v.
+        """
+        if not gamma and not debiased:
             return torch.ones(len(timesteps), device=timesteps.device)
         signal, share = self.signal[timesteps], self.noise[timesteps]
         # With zero terminal SNR the last timestep has no signal, and 0 ÷ 0 would spoil the whole batch.
         snr = ((signal / share) ** 2).clamp(min=1e-8)
+        if debiased:
+            # No less than a fifth of SDXL's own smallest, 0.0047: pure noise would outweigh all else 10,000 times.
+            return snr.clamp(1e-3, 1e3).rsqrt() if self.prediction == "epsilon" else 1 / (snr + 1)
         return snr.clamp(max=gamma) / (snr if self.prediction == "epsilon" else snr + 1)
 
     def _at(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,9 +75,12 @@ class Batch:
     time_ids: Tensor
     """(batch, 6): original height, width, crop top, left, target height, width, in pixels."""
     noise: Tensor
+    """What is in the answer, for a base that predicts it."""
     timesteps: Tensor
     weights: Tensor
     """(batch,): how much each picture counts."""
+    added: Tensor | None = None
+    """The noise that is mixed into the latents, where it is more than `noise` (input perturbation)."""
 
 
 def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor, time_ids: Tensor) -> Tensor:
@@ -80,17 +92,18 @@ def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled
 
 def losses(unet: Any, batch: Batch, noising: Noising, dtype: torch.dtype) -> Tensor:
     """The squared error of each picture, unweighted: shape (batch,), fp32."""
-    noisy = noising.mix(batch.latents, batch.noise, batch.timesteps).to(dtype)
+    added = batch.noise if batch.added is None else batch.added
+    noisy = noising.mix(batch.latents, added, batch.timesteps).to(dtype)
     # Sizes stay in fp32: bf16 would make 1352 pixels of 1350, and their sines would be of another drawing.
     answer = predict(unet, noisy, batch.timesteps, batch.context.to(dtype), batch.pooled.to(dtype), batch.time_ids)
     target = noising.target(batch.latents, batch.noise, batch.timesteps)
     return functional.mse_loss(answer.float(), target.float(), reduction="none").mean(dim=(1, 2, 3))
 
 
-def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype) -> Tensor:
+def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype, debiased: bool = False) -> Tensor:
     """What the step makes smaller: the weighted mean over the batch."""
     each = losses(unet, batch, noising, dtype)
-    return (each * noising.weights(batch.timesteps, gamma) * batch.weights).mean()
+    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).mean()
 
 
 def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:
@@ -101,9 +114,35 @@ def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:
 
 
 def noise(seed: int, step: int | str, shape: tuple[int, ...], plan: Settled | None = None) -> Tensor:
-    """Gaussian noise; with the plan's offset a shift of each channel, so that dark and bright can be learned."""
+    """Gaussian noise; with a plan also its offset, a shift of each channel, and its coarser noises."""
     generator = torch.Generator().manual_seed(key(seed, step, "noise"))
     drawn = torch.randn(shape, generator=generator)
     if plan and plan.noise_offset:
         drawn += plan.noise_offset * torch.randn(*shape[:2], 1, 1, generator=generator)
+    if plan and plan.multires_iterations:
+        drawn = _with_coarser(drawn, plan, torch.Generator().manual_seed(key(seed, step, "coarser noise")))
     return drawn
+
+
+def perturbed(noise: Tensor, seed: int, step: int, gamma: float) -> Tensor:
+    """The noise with γ of another on top (input perturbation, arXiv 2301.11706)."""
+    generator = torch.Generator().manual_seed(key(seed, step, "input perturbation"))
+    return noise + gamma * torch.randn(noise.shape, generator=generator)
+
+
+def _with_coarser(noise: Tensor, plan: Settled, generator: torch.Generator) -> Tensor:
+    """Noise with others of ever fewer, larger spots on top, at the strength of one (sd-scripts, `pyramid_noise_like`).
+
+    The first is as fine as the noise itself, and each is up to four times coarser than the one before.
+    """
+    *shape, height, width = noise.shape
+    for iteration in range(plan.multires_iterations):
+        ratio = (2 + 2 * float(torch.rand((), generator=generator))) ** iteration
+        size = max(1, int(height / ratio)), max(1, int(width / ratio))
+        spots = torch.randn(*shape, *size, generator=generator)
+        noise = noise + functional.interpolate(spots, (height, width), mode="bilinear") * (
+            plan.multires_discount**iteration
+        )
+        if 1 in size:
+            break
+    return noise / noise.std()

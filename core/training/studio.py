@@ -1,7 +1,7 @@
 """Everything a training has in memory, made phase by phase: only what a phase needs is there at one time."""
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from core.randomness import key
 from core.runs.events import Chosen, Event, Phase
 from core.training import network as networks
 from core.training import prepare
+from core.training.average import Average
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
 from core.training.network import Network
 from core.training.optimizer import Optimizer
 from core.training.step import Noising
+from core.training.warm import begin_from
 
 PREVIEWS = 4
 
@@ -41,6 +43,8 @@ class Studio:
     chunks: int
     previews: tuple[tuple[str, int, int], ...]
     """Prompt, the number of its text, and seed."""
+    average: Average | None = None
+    """Of the weights, where the plan wants it: what files, previews and fixed losses are of."""
 
     @property
     def total(self) -> int:
@@ -51,9 +55,18 @@ class Studio:
         """Half precision for the base's layers, where the device has it."""
         return autocast(self.device.place, self.device.dtype)
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """The LoRA as it would leave: with the averaged weights where there are some."""
+        return self.average.in_place() if self.average else nullcontext()
 
-def open_studio(frozen: FrozenPlan, schedule: Schedule, device: Device) -> Generator[Event, None, Studio]:
-    """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer."""
+
+def open_studio(
+    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True
+) -> Generator[Event, None, Studio]:
+    """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer.
+
+    A run that goes on from a checkpoint is not `fresh`: the file it once began from need not be there any more.
+    """
     base, plan, place, dtype = frozen.base, frozen.plan, device.place, device.dtype
     yield Chosen(field="precision", value=device.precision, reason=device.reason)
     tokenizers = load.tokenizers(base)
@@ -77,6 +90,8 @@ def open_studio(frozen: FrozenPlan, schedule: Schedule, device: Device) -> Gener
     if plan.checkpointing:
         unet.enable_gradient_checkpointing()
     network = networks.make(plan, unet, encoders, place)
+    if plan.init_lora and fresh:
+        begin_from(frozen, network)
     scheduler = load.scheduler(base)
     data = Data(
         frozen,
@@ -99,6 +114,7 @@ def open_studio(frozen: FrozenPlan, schedule: Schedule, device: Device) -> Gener
         previews=tuple(
             (prompt, texts.index(prompt), key(plan.seed, index, "preview")) for index, prompt in enumerate(prompts)
         ),
+        average=Average(network, plan.ema) if plan.ema else None,
     )
 
 

@@ -44,6 +44,8 @@ def some(choice: Choice) -> st.SearchStrategy:
         return st.lists(text, max_size=3).map(tuple)
     if choice.kind is bool:
         return st.booleans()
+    if choice.kind is str:
+        return text
     if choice.kind is int:
         return st.integers(int(choice.least or 0), int(choice.most or 1000))
     return st.floats(choice.least or 0, choice.most or 1e6, exclude_min=choice.least == 0).filter(bool)

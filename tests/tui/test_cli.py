@@ -100,7 +100,22 @@ def test_it_says_which_version_it_is(said):
     assert said("--version") == (0, f"boceto {version('boceto')}\n", "")
 
 
-COMMANDS = ("demo", "check", "caption", "lint", "steps", "train", "ls", "attach", "stop", "resume", "logs", "draw")
+COMMANDS = (
+    "demo",
+    "check",
+    "caption",
+    "lint",
+    "bases",
+    "export",
+    "steps",
+    "train",
+    "ls",
+    "attach",
+    "stop",
+    "resume",
+    "logs",
+    "draw",
+)
 
 
 def test_help_lists_every_command(said):
@@ -115,7 +130,15 @@ def test_help_lists_every_command(said):
 
 # --- complete --------------------------------------------------------------------------------------------------------
 
-VALUES = {"one of": ["adamw"], "list": ["a cat"], "pair": ["0.5", "0.75"], int: ["3"], float: ["0.25"], bool: []}
+VALUES = {
+    "one of": ["adamw"],
+    "list": ["a cat"],
+    "pair": ["0.5", "0.75"],
+    int: ["3"],
+    float: ["0.25"],
+    bool: [],
+    str: ["a.safetensors"],
+}
 
 
 @pytest.mark.parametrize("choice", choices(Plan), ids=lambda choice: choice.name)
@@ -131,6 +154,7 @@ def test_every_choice_of_a_plan_is_a_flag(choice, command):
         int: 3,
         float: 0.25,
         bool: True,
+        str: "a.safetensors",
     }[choice.kind]
     assert plan == {choice.name: expected}
     if choice.kind is bool:

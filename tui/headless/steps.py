@@ -1,7 +1,6 @@
 """`boceto steps`: the calculator."""
 
 from argparse import Namespace
-from collections import Counter
 
 from rich.console import Console
 from rich.text import Text
@@ -16,8 +15,8 @@ def steps(options: Namespace) -> int:
     """Print the guide's number, the real one, and choices that land in the target."""
     frozen = freeze(*project_of(options))
     plan = frozen.plan
-    buckets = list(Counter(drawing.placement.bucket for drawing in frozen.trained).values())
-    reckoned = count(buckets, plan.repeats, plan.batch_size, plan.epochs)
+    buckets, numbered = frozen.per_bucket
+    reckoned = count(buckets, plan.repeats, plan.batch_size, plan.epochs, numbered)
     lines = [reckoned.why, _("Each drawing is seen {seen} times.").format(seen=reckoned.seen)]
     if plan.held_out:
         lines.append(
@@ -30,11 +29,11 @@ def steps(options: Namespace) -> int:
     else:
         words = _("The guide aims for {least} to {most} steps:")
     lines.append(words.format(least=TARGET.start, most=TARGET.stop - 1))
-    for one in suggestions(buckets, plan.batch_size, (plan.repeats, plan.epochs)):
+    for one in suggestions(buckets, plan.batch_size, (plan.repeats, plan.epochs), numbered):
         if one.real != reckoned.real:
             flags = f"--repeats {one.repeats} --epochs {one.epochs} --batch-size {one.batch_size}"
             lines.append(_("  {flags}  → {real} steps").format(flags=flags, real=one.real))
-    if why := obstacle(buckets, plan.batch_size):
+    if why := obstacle(buckets, plan.batch_size, numbered):
         lines.append(why)
     console = Console()
     for line in lines:

@@ -13,6 +13,7 @@ from core.runs.launch import launch
 from core.runs.run import Run
 from tui.choices import with_choices
 from tui.cli import plan_of
+from tui.headless.like import like
 from tui.headless.progress import status_of, watch
 from tui.words import plain
 
@@ -37,10 +38,13 @@ def train(options: Namespace) -> int:
 def project_of(options: Namespace) -> tuple[Place, Project]:
     """The project a person means, with the answers given as flags; a folder of drawings begins a new one."""
     place = place_of(options.target)
-    if place.file.is_file():
-        project = place.load()
-    else:
+    begun = not place.file.is_file()
+    if begun:
         place, project = begin(place.folder, options.name or "")
+    else:
+        project = place.load()
+    if getattr(options, "like", None):
+        project = like(project, options.like, begun, options.base)
     answers: dict[str, Any] = {
         field: value
         for field, value in (

@@ -159,7 +159,14 @@ class Optimizer(SurveyedScreen):
             return
         usable = survey.usable(project)
         if usable:
-            settled = asdict(settle(project, self.base, [survey.placements[index].bucket for index in usable])[0])
+            settled = asdict(
+                settle(
+                    project,
+                    self.base,
+                    [survey.placements[index].bucket for index in usable],
+                    [survey.drawings[index].name for index in usable],
+                )[0]
+            )
         else:
             settled = asdict(with_preset(replace(project.plan, optimizer=self._optimizer)))
         for form in self.query(PlanForm):

@@ -152,7 +152,8 @@ class Result(StepScreen):
         best = self._story.best
         if best is None:
             return None
-        return next((saved for saved in reversed(self._story.saved) if saved.step == best.step), None)
+        kept = (saved for saved in reversed(self._story.saved) if Path(saved.path).exists())
+        return next((saved for saved in kept if saved.step == best.step), None)
 
     def _loss(self) -> str:
         measured = self._story.measured

@@ -1,6 +1,5 @@
 """Steps: the live calculator."""
 
-from collections import Counter
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from textual.widgets.option_list import Option
 from core.errors import BocetoError
 from core.language import _, ngettext
 from core.plan import pace
+from core.plan.folders import dealt, folder_repeats
 from core.plan.settle import settle
 from core.plan.steps import TARGET, Count, Suggestion, count, obstacle, suggestions
 from core.settings import Plan, Settled, choices
@@ -54,6 +54,7 @@ class Steps(SurveyedScreen):
         super().__init__(work)
         self._settled: Settled | None = None
         self._per_bucket: list[int] = []
+        self._numbered: list[int] = []
         self._held_out = 0
         self._offered: list[Suggestion] = []
         self._wrong = ""
@@ -164,15 +165,19 @@ class Steps(SurveyedScreen):
             return
         if not self._wrong:
             buckets = [survey.placements[index].bucket for index in usable]
-            self._settled, _reasons, held_out = settle(self.work.project, self.base, buckets)
+            names = [survey.drawings[index].name for index in usable]
+            wanted = self.work.project.plan
+            self._settled, _reasons, held_out = settle(self.work.project, self.base, buckets, names)
             self._held_out = len(held_out)
-            trained = Counter(bucket for place, bucket in enumerate(buckets) if place not in held_out)
-            self._per_bucket = list(trained.values())
+            trained = [place for place in range(len(usable)) if place not in held_out]
+            self._per_bucket, self._numbered = dealt(
+                [buckets[place] for place in trained], [folder_repeats(wanted, names[place]) for place in trained]
+            )
         plan = self._settled
         if plan is None:
             return
         self.form.note({"repeats": plan.repeats, "epochs": plan.epochs})
-        self._show(count(self._per_bucket, plan.repeats, plan.batch_size, plan.epochs), plan)
+        self._show(count(self._per_bucket, plan.repeats, plan.batch_size, plan.epochs, self._numbered), plan)
 
     def _show(self, found: Count, plan: Settled) -> None:
         guide = _("{drawings} drawings × {repeats} repeats ÷ {batch_size} batch × {epochs} epochs = {guide}").format(
@@ -204,14 +209,14 @@ class Steps(SurveyedScreen):
             facts.append(_("time unknown: nothing was trained on this base here yet"))
         self.query_one("#facts", Text).update(" · ".join(facts))
         current = (plan.repeats, plan.epochs)
-        self._offered = suggestions(self._per_bucket, plan.batch_size, current)
+        self._offered = suggestions(self._per_bucket, plan.batch_size, current, self._numbered)
         marked = self.offers.highlighted
         self.offers.clear_options()
         self.offers.add_options(Option(self._offer(number, offer)) for number, offer in enumerate(self._offered))
         self.offers.highlighted = marked if marked is not None and marked < len(self._offered) else 0
 
     def _advice(self, found: Count) -> str:
-        no_way = obstacle(self._per_bucket, found.batch_size)
+        no_way = obstacle(self._per_bucket, found.batch_size, self._numbered)
         if no_way:
             return no_way
         if found.real < TARGET.start:

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from core.captions.caption import tags_of
 from core.images.buckets import Bucket
+from core.plan.folders import dealt
 from core.plan.frozen import FrozenPlan
 from core.plan.schedule import FIXED_TIMESTEPS, Schedule, schedule
 from core.plan.steps import count
@@ -177,6 +179,67 @@ def test_captions_are_dropped_at_about_the_rate_asked():
     everything = schedule(mixed([20], caption_dropout=1.0, prior_pictures=1))
     assert all(sight.caption == 0 for sight in sights(everything))
     assert all(sight.caption != 0 for sight in sights(everything, prior=True)), "the base's own keep their captions"
+
+
+def test_tags_are_left_out_at_about_the_rate_asked_and_those_in_front_never():
+    plan = mixed([20], repeats=50, tag_orders=100, tag_dropout=0.3, keep_tokens=2)
+    laid_out = schedule(plan)
+    there = expected = 0
+    for sight in sights(laid_out):
+        own, said = tags_of(plan.drawings[sight.picture].caption), tags_of(laid_out.captions[sight.caption])
+        assert said[:2] == own[:2]
+        assert set(said) <= set(own) and len(set(said)) == len(said)
+        there += len(said) - len(own[:2])
+        expected += len(own) - len(own[:2])
+    # Each of 20 × 100 variants throws for about two tags: four standard deviations are 0.03.
+    assert abs(1 - there / expected - 0.3) < 0.03
+    nothing = schedule(mixed([20], tag_dropout=1.0, keep_tokens=1))
+    assert set(nothing.captions) - {one.caption for one in plan.drawings} == {"", "houtline"}
+
+
+def test_tags_that_are_left_out_change_no_order_and_need_no_shuffling():
+    whole, less = (schedule(mixed([12], repeats=20, tag_dropout=share)) for share in (0.0, 0.5))
+    for one, other in zip(sights(whole), sights(less), strict=True):
+        tags = iter(tags_of(whole.captions[one.caption]))
+        assert all(tag in tags for tag in tags_of(less.captions[other.caption])), "what is left stands in its order"
+    still = mixed([12], repeats=20, shuffle_tags=False, tag_dropout=0.5)
+    laid_out = schedule(still)
+    assert len(laid_out.captions) > 1 + 12
+    for sight in sights(laid_out):
+        tags = iter(tags_of(still.drawings[sight.picture].caption))
+        assert all(tag in tags for tag in tags_of(laid_out.captions[sight.caption]))
+
+
+def test_of_sentences_and_of_what_is_measured_nothing_is_left_out():
+    sentence = "houtline, a cat that is sitting on the wall, looking at the moon"
+    prose = frozen(settled(repeats=10, tag_dropout=0.9), [drawing(0, SHAPES[0], sentence)])
+    assert set(schedule(prose).captions) == {"", sentence}
+    plan = mixed([6, 5], 2, tag_dropout=0.9)
+    laid_out = schedule(plan)
+    assert all(laid_out.captions[one.caption] == plan.drawings[one.drawing].caption for one in laid_out.fixed)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    mixes,
+    st.lists(st.none() | st.integers(1, 6), min_size=48, max_size=48),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(1, 8),
+)
+def test_a_drawing_whose_folder_says_so_is_seen_as_often(members, numbers, repeats, epochs, batch_size):
+    plan = mixed(members, repeats=repeats, epochs=epochs, batch_size=batch_size)
+    numbered = [replace(one, repeats=number) for one, number in zip(plan.drawings, numbers, strict=False)]
+    laid_out = schedule(replace(plan, drawings=tuple(numbered)))
+    seen = Counter((step.epoch, sight.picture) for step in laid_out.steps for sight in step.sights)
+    assert seen == {
+        (epoch, index): one.repeats or repeats for epoch in range(1, epochs + 1) for index, one in enumerate(numbered)
+    }
+    left, shown = dealt([one.placement.bucket for one in numbered], [one.repeats for one in numbered])
+    reckoned = count(left, repeats, batch_size, epochs, shown)
+    assert len(laid_out.steps) == reckoned.real
+    assert sum(seen.values()) == (sum(left) * repeats + sum(shown)) * epochs
+    assert reckoned.guide * batch_size == pytest.approx(sum(seen.values()))
 
 
 def test_half_of_the_drawings_are_mirrored_when_asked():

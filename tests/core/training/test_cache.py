@@ -296,9 +296,14 @@ def test_two_processes_may_fill_the_same_cache_at_once(tmp_path):
 
 def test_two_trainings_may_encode_the_same_drawing_at_once(empty, mini, small):
     found: list[torch.Tensor] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(encoded(mini, small, small.drawings[0])[0])) for _ in range(2)
-    ]
+
+    def encode(vae: Any) -> None:
+        wanted = [(small.drawings[0], False)]
+        found.append(result(prepare.drawings(mini, Path(small.dataset), wanted, lambda: vae))[0]["latents"])
+
+    # Loaded one after the other: what loads a model patches torch for a while, which is for one thread at a time.
+    vaes = [load.vae(mini, CPU, torch.float32) for _ in range(2)]
+    threads = [threading.Thread(target=encode, args=(vae,)) for vae in vaes]
     for thread in threads:
         thread.start()
     for thread in threads:

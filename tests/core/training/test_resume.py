@@ -177,8 +177,10 @@ def test_a_run_that_is_killed_ten_times_comes_to_the_same_file(tmp_path, begin, 
         replace(SELDOM, optimizer="prodigy", learning_rate=None, d0=1e-4),
         replace(SELDOM, optimizer="adamw8bit", rank=8),
         replace(SELDOM, text_encoders=True, caption_dropout=0.2, noise_offset=0.05, flip=True),
+        replace(SELDOM, tag_dropout=0.3, debiased=True, multires_iterations=6, ip_noise_gamma=0.1),
+        replace(SELDOM, ema=0.9, scale_weight_norms=0.02, text_encoders=True, save_every_steps=5, keep_last=1),
     ],
-    ids=["prodigy", "adamw8bit", "text encoders"],
+    ids=["prodigy", "adamw8bit", "text encoders", "noises", "average and norms"],
 )
 def test_steps_that_a_kill_took_are_made_again_in_the_same_way(tmp_path, begin, whole, plan):
     run = new_run(tmp_path / "broken", plan)
@@ -186,6 +188,18 @@ def test_steps_that_a_kill_took_are_made_again_in_the_same_way(tmp_path, begin, 
     file = finish(run, begin(run))
     assert [event.step for event in run.history() if isinstance(event, events.Started)] == [0, 6]
     assert file == whole(plan)
+
+
+def test_a_run_that_began_from_a_lora_needs_it_no_more_once_there_is_a_checkpoint(tmp_path, begin, whole):
+    lora = tmp_path / "first.safetensors"
+    lora.write_bytes(whole(SELDOM))
+    plan = replace(SELDOM, init_lora=str(lora))
+    expected = whole(plan)
+    assert expected != whole(SELDOM)
+    run = new_run(tmp_path / "broken", plan)
+    killed_in_the_second_epoch(run, begin)
+    lora.unlink()
+    assert finish(run, begin(run)) == expected
 
 
 def test_what_is_edited_after_the_start_changes_nothing(tmp_path, begin, whole):

@@ -1,13 +1,17 @@
 """One step against the formulas, written out here once more and independently."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from diffusers import DDPMScheduler, EulerDiscreteScheduler
 from torch import nn
+from torch.nn import functional
 
-from core.training.step import Batch, Noising, loss, noise, timesteps
+from core.randomness import key
+from core.training.step import Batch, Noising, loss, losses, noise, perturbed, timesteps
+from tests.core.plan.plans import settled
 
 CPU = torch.device("cpu")
 
@@ -104,6 +108,102 @@ def test_zero_terminal_snr_gives_finite_weights() -> None:
     )
     noising = Noising.of(scheduler, "v_prediction", CPU)
     assert torch.isfinite(noising.weights(torch.arange(1000), 5.0)).all()
+
+
+def rescaled() -> list[float]:
+    """ᾱ with zero terminal SNR, from its paper (arXiv 2305.08891): √ᾱ moved and stretched so that the last is 0."""
+    roots = [math.sqrt(alpha_bar(step)) for step in range(1000)]
+    first, last = roots[0], roots[-1]
+    return [((root - last) * first / (first - last)) ** 2 for root in roots]
+
+
+ZERO = EulerDiscreteScheduler(
+    beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", rescale_betas_zero_snr=True
+)
+USUAL = EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+
+
+def test_zero_terminal_snr_ends_in_pure_noise_and_is_else_that_of_the_paper() -> None:
+    noising = Noising.of(ZERO, "v_prediction", CPU)
+    bars = rescaled()
+    torch.testing.assert_close(noising.signal, torch.tensor(bars).sqrt(), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(noising.noise, (1 - torch.tensor(bars)).sqrt(), rtol=1e-4, atol=1e-6)
+    given = batch([0, 999])
+    noisy = noising.mix(given.latents, given.noise, given.timesteps)
+    assert torch.equal(noisy[1], given.noise[1]), "no trace of the drawing is left"
+    target = noising.target(given.latents, given.noise, given.timesteps)
+    assert torch.equal(target[1], -given.latents[1]), "so the whole drawing has to be answered"
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_debiased_weights_are_those_of_the_formula_whatever_gamma_is(prediction: str) -> None:
+    steps = [0, 5, 146, 500, 999]
+    noising = Noising.of(USUAL, prediction, CPU)
+    for gamma in (0.0, 5.0):
+        found = noising.weights(torch.tensor(steps), gamma, debiased=True)
+        for step, weight in zip(steps, found.tolist(), strict=True):
+            snr = alpha_bar(step) / (1 - alpha_bar(step))
+            expected = 1 / math.sqrt(min(snr, 1000)) if prediction == "epsilon" else 1 / (snr + 1)
+            assert weight == pytest.approx(expected, rel=1e-4)
+    assert torch.isfinite(Noising.of(ZERO, prediction, CPU).weights(torch.arange(1000), 0.0, debiased=True)).all()
+
+
+def test_debiased_weights_reach_the_loss() -> None:
+    given, noising = batch([17, 500]), Noising.of(USUAL, "epsilon", CPU)
+    each = losses(Drawer(), given, noising, torch.float32)
+    snr = [alpha_bar(step) / (1 - alpha_bar(step)) for step in (17, 500)]
+    expected = (each[0] / math.sqrt(min(snr[0], 1000)) + 0.5 * each[1] / math.sqrt(snr[1])) / 2
+    found = loss(Drawer(), given, noising, 5.0, torch.float32, debiased=True)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_input_perturbation_shows_more_noise_than_it_asks_for() -> None:
+    given, unet, noising = batch([300, 700]), Drawer(), Noising.of(USUAL, "epsilon", CPU)
+    more = perturbed(given.noise, 42, 7, 0.1)
+    found = losses(unet, replace(given, added=more), noising, torch.float32)
+    for index, step in enumerate((300, 700)):
+        bar = alpha_bar(step)
+        noisy = math.sqrt(bar) * given.latents[index] + math.sqrt(1 - bar) * more[index]
+        torch.testing.assert_close(unet.seen["noisy"][index], noisy, rtol=1e-4, atol=1e-5)
+        shift = given.context[index].mean() + given.pooled[index].mean() + step / 1000
+        expected = ((0.7 * noisy - 0.2 * shift - given.noise[index]) ** 2).mean()
+        assert found[index].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_the_perturbation_is_as_strong_as_asked_and_another_in_each_step() -> None:
+    drawn = noise(42, 7, (4, 4, 64, 64))
+    on_top = (perturbed(drawn, 42, 7, 0.1) - drawn) / 0.1
+    assert on_top.std().item() == pytest.approx(1, abs=0.02) and abs(on_top.mean().item()) < 0.02
+    assert abs((on_top * drawn).mean().item()) < 0.02, "it knows nothing of the noise"
+    assert torch.equal(perturbed(drawn, 42, 7, 0.1), perturbed(drawn, 42, 7, 0.1))
+    assert not torch.equal(perturbed(drawn, 42, 8, 0.1), perturbed(drawn, 42, 7, 0.1))
+
+
+def test_coarser_noises_are_those_of_sd_scripts() -> None:
+    """`pyramid_noise_like` written out once more, with the random numbers of the step."""
+    plan, shape = settled(multires_iterations=6, multires_discount=0.3), (2, 4, 24, 40)
+    generator = torch.Generator().manual_seed(key(42, 7, "coarser noise"))
+    expected = noise(42, 7, shape)
+    for iteration in range(6):
+        ratio = torch.rand((), generator=generator).item() * 2 + 2
+        height, width = max(1, int(24 / ratio**iteration)), max(1, int(40 / ratio**iteration))
+        up = nn.Upsample(size=(24, 40), mode="bilinear")
+        expected = expected + up(torch.randn(2, 4, height, width, generator=generator)) * 0.3**iteration
+        if height == 1 or width == 1:
+            break
+    assert iteration in (2, 3, 4), "24 rows do not halve six times"
+    torch.testing.assert_close(noise(42, 7, shape, plan), expected / expected.std())
+
+
+def test_coarser_noises_make_large_areas_of_one_sign_and_keep_the_strength() -> None:
+    def areas(drawn: torch.Tensor) -> float:
+        return functional.avg_pool2d(drawn, 16).std().item()
+
+    plain = noise(42, 7, (4, 4, 64, 64))
+    coarse = noise(42, 7, (4, 4, 64, 64), settled(multires_iterations=6, multires_discount=0.8))
+    assert coarse.std().item() == pytest.approx(1, abs=1e-3)
+    assert areas(coarse) > 3 * areas(plain)
+    assert torch.equal(noise(42, 7, (4, 4, 8, 8), settled()), noise(42, 7, (4, 4, 8, 8)))
 
 
 def test_timesteps_are_uniform_and_spread_over_every_batch() -> None:

@@ -1,0 +1,77 @@
+"""Which layers a training of another tool has, as choices of a plan."""
+
+from core.kohya.reader import Reader
+from core.language import _
+
+_OURS = ("networks.lora", "lycoris.kohya", "networks.lora_sdxl")
+_LIKE_LORA = ("", "lora", "locon", "none")
+_LAYERS = ("dropout", "rank_dropout", "module_dropout", "dora_wd", "use_cp", "use_tucker", "train_norm")
+_BLOCKS = ("block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas")
+_BLOCK_RATES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold")
+_LORA_PLUS = ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")
+
+
+def network(reader: Reader) -> None:
+    """Ranks, alphas, and which of the base's parts are trained."""
+    said = reader.said
+    arguments = said.arguments("network_args")
+    module, kind = str(said.get("network_module", "networks.lora")), str(arguments.get("algo", "")).lower()
+    if module not in _OURS or kind not in _LIKE_LORA:
+        reader.tell(
+            "other-network",
+            _("It trained layers of another kind ({kind}); Boceto trains a LoRA.").format(kind=kind or module),
+            _("Ranks of another kind do not compare: 8 is a good beginning for a style."),
+        )
+        for field in ("rank", "alpha"):
+            reader.choices.pop(field, None)
+    else:
+        conv = arguments.get("conv_dim", arguments.get("conv_rank", 0))
+        reader.take("conv_rank", conv or 0, "conv_dim")
+        if reader.choices.get("conv_rank"):
+            reader.take("conv_alpha", arguments.get("conv_alpha") or 1.0, "conv_alpha")
+    alone = str(said.get("network_alpha")) in ("0", "0.0")
+    if alone and "rank" in reader.choices:  # 0 stands for the rank there
+        reader.problems = [problem for problem in reader.problems if "network_alpha" not in problem.message]
+        reader.take("alpha", reader.choices["rank"], "network_alpha")
+    _told(reader, arguments)
+    trained = _text_encoders(reader)
+    reader.choices["text_encoders"] = trained
+    if said.is_on("network_train_text_encoder_only"):
+        reader.tell(
+            "no-unet",
+            _("It trained the text encoders alone; Boceto always trains the UNet."),
+            _("A style needs the UNet."),
+        )
+
+
+def _text_encoders(reader: Reader) -> bool:
+    said = reader.said
+    if said.text_encoders is not None:
+        return said.text_encoders
+    if said.is_on("network_train_unet_only") or said.is_on("cache_text_encoder_outputs"):
+        return False
+    rate = said.get("text_encoder_lr")
+    each = rate if isinstance(rate, list) else [rate]
+    return not (rate is not None and all(str(one) in ("0", "0.0") for one in each))
+
+
+def _told(reader: Reader, arguments: dict[str, object]) -> None:
+    found = {
+        "blocks": [name for name in (*_BLOCKS, *_BLOCK_RATES) if arguments.get(name)],
+        "lora-plus": [name for name in _LORA_PLUS if arguments.get(name)],
+        "layers": [name for name in _LAYERS if _is_on(arguments.get(name))],
+    }
+    if reader.said.number("network_dropout"):
+        found["layers"].append("network_dropout")
+    words = {
+        "blocks": _("It gives blocks of the UNet ranks or rates of their own ({names}); Boceto gives all the same."),
+        "lora-plus": _("It has two rates for the halves of a layer, LoRA+ ({names}); Boceto has one."),
+        "layers": _("It changes how the layers learn ({names}); Boceto does not know this."),
+    }
+    for code, names in found.items():
+        if names:
+            reader.tell(code, words[code].format(names=", ".join(names)), _("It is passed over."))
+
+
+def _is_on(value: object) -> bool:
+    return value not in (None, 0, 0.0, "", "0", "0.0", False, "False", "false", "None")

@@ -1,0 +1,48 @@
+"""The LoRA file that a training begins from: known to be one, and to fit the plan, before anything is loaded."""
+
+from hashlib import file_digest
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from core.errors import BocetoError
+from core.language import _
+from core.lora.header import read_header, read_metadata
+from core.lora.keys import TEXT_ENCODERS
+from core.settings import Settled
+
+
+def beginning(plan: Settled) -> tuple[Settled, str]:
+    """The plan with the whole path of its LoRA file, and the file's sha256; empty where it begins from nothing.
+
+    Raises BocetoError for what is no LoRA file, and for one that has more than the plan trains.
+    """
+    if not plan.init_lora:
+        return plan, ""
+    path = Path(plan.init_lora).expanduser().absolute()
+    read_metadata(path)
+    rank, conv_rank, texts = 0, 0, False
+    for name, shape in read_header(path).tensors.items():
+        if name.endswith(".lora_down.weight") and shape:
+            texts = texts or name.startswith(tuple(TEXT_ENCODERS.values()))
+            if len(shape) == 4 and shape[-1] > 1:
+                conv_rank = max(conv_rank, shape[0])
+            else:
+                rank = max(rank, shape[0])
+    if rank > plan.rank or conv_rank > plan.conv_rank:
+        given, own, flag = (
+            (rank, plan.rank, "--rank") if rank > plan.rank else (conv_rank, plan.conv_rank, "--conv-rank")
+        )
+        raise BocetoError(
+            _("The LoRA “{path}” holds more than this plan can.").format(path=path.name),
+            _("It has rank {given} where the plan has {own}.").format(given=given, own=own),
+            _("Set {flag} {given}, or begin from another LoRA.").format(flag=flag, given=given),
+        )
+    if texts and not plan.text_encoders:
+        raise BocetoError(
+            _("The LoRA “{path}” holds more than this plan can.").format(path=path.name),
+            _("It changes the text encoders, which the plan leaves alone."),
+            _("Train the text encoders too (--text-encoders), or begin from another LoRA."),
+        )
+    with path.open("rb") as content:
+        return replace(plan, init_lora=str(path)), file_digest(content, "sha256").hexdigest()
