@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from core.bases.base import fingerprint
 from core.captions.caption import tags_of
 from core.plan.frozen import FrozenPlan
-from core.settings import Settled
+from core.settings import Plan, Settled
 
 _OPTIMIZERS = {
     "adamw8bit": "bitsandbytes.optim.adamw.AdamW8bit",
@@ -93,9 +93,20 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         said["ss_tag_frequency"] = json.dumps({folder: _tag_counts(frozen)}, ensure_ascii=False)
     if plan.conv_rank:
         said["ss_network_args"] = json.dumps({"conv_dim": str(plan.conv_rank), "conv_alpha": str(plan.conv_alpha)})
-    # Without the prompts, which are the captions of drawings, and without a path on this disk.
-    said["boceto.plan"] = msgspec.json.encode(replace(plan, preview_prompts=(), init_lora="")).decode()
+    said["boceto.plan"] = msgspec.json.encode(_shown(plan)).decode()
     return {name: str(value) for name, value in said.items() if value != ""}
+
+
+def _shown(plan: Settled) -> Settled:
+    """Without the prompts, which are captions of drawings, a path on this disk, and what shapes nothing of the file."""
+    usual = Plan()
+    return replace(
+        plan,
+        preview_prompts=(),
+        init_lora="",
+        checkpoint_seconds=usual.checkpoint_seconds,
+        time_budget=usual.time_budget,
+    )
 
 
 def _optimizer(plan: Settled) -> str:

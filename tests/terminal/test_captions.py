@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -142,6 +143,9 @@ def test_35_drawings_are_captioned_edited_replaced_and_taken_back_though_the_wiz
     again.wait_for("Made again")
     expected[names[-3]] += f", hand {BY_HAND - 3}"
     again.keys("C-q")
-    again.wait_for("Pane is dead")
+    journal, until = terminal.home / "Loras" / "art" / "journal.jsonl", time.monotonic() + 20
+    while not journal.read_text().endswith('{"closed":true}\n'):
+        assert time.monotonic() < until, "the wizard does not end its sitting"
+        time.sleep(0.1)
     assert contents(folder) == expected
     assert {path.name for path in folder.iterdir()} == {f"{name}{end}" for name in expected for end in (".png", ".txt")}

@@ -330,18 +330,21 @@ class CaptionList(DeskScreen):
     def say(self, words: str = "") -> None:
         """Unless something else is to be said, how far the reading is."""
         self._words = words
-        if not words and self._ledger and not self.obstacle:
-            words = _("{read} of {count} read, {troubled} with a problem").format(
-                read=len(self.ledger.read), count=len(self.ledger.items), troubled=self.ledger.troubled
-            )
-            if self._queue:
-                left = sum(index not in self.ledger.read for index in self.rows.items)
-                words = _("{left} of {count} left that need a person").format(left=left, count=len(self._queue))
-            elif self.finder.display:
-                words = _("{shown} shown").format(shown=len(self.rows.items)) + " · " + words
-            if marked := len(self.ledger.marked):
-                words = ngettext("{n} marked", "{n} marked", marked).format(n=marked) + " · " + words
-        super().say(words)
+        super().say(words or (self.resting() if self._ledger and not self.obstacle else ""))
+
+    def resting(self) -> str:
+        """What stands in the line at the bottom while nothing else is to be said."""
+        words = _("{read} of {count} read, {troubled} with a problem").format(
+            read=len(self.ledger.read), count=len(self.ledger.items), troubled=self.ledger.troubled
+        )
+        if self._queue:
+            left = sum(index not in self.ledger.read for index in self.rows.items)
+            words = _("{left} of {count} left that need a person").format(left=left, count=len(self._queue))
+        elif self.finder.display:
+            words = _("{shown} shown").format(shown=len(self.rows.items)) + " · " + words
+        if marked := len(self.ledger.marked):
+            words = ngettext("{n} marked", "{n} marked", marked).format(n=marked) + " · " + words
+        return words
 
     def say_again(self) -> None:
         """The same, as it is now: what becomes known meanwhile must not take a message away."""

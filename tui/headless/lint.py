@@ -19,7 +19,6 @@ from core.project import Place, Project
 from tui.headless.changes import make, show, summary
 from tui.headless.check import MARKS
 from tui.headless.train import project_of
-from tui.problems import code_words
 from tui.words import plain
 
 ALL = "all"
@@ -59,6 +58,8 @@ def _codes(wanted: Sequence[str]) -> list[str]:
     """The kinds to mend, each once. Raises BocetoError for one that nothing mends by itself."""
     for code in wanted:
         if code != ALL and code not in MENDS:
+            from tui.problems import code_words  # it brings the screen's words, which nothing else needs here
+
             if code_words(code) == code.replace("-", " "):
                 raise BocetoError(
                     _("There is no kind of problem called “{code}”.").format(code=code),

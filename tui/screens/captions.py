@@ -146,11 +146,15 @@ class Captions(Writing):
         self._take_word()
         return super().kept(at, strict)
 
-    def say(self, words: str = "") -> None:
-        """In the field of the word, say how one comes to the captions: letters are letters there."""
-        if not words and self.survey and self.word.has_focus_within and not self.obstacle:
-            words = _("Enter leads to the captions, where ? shows every key; F3 suggests words.")
-        super().say(words)
+    def resting(self) -> str:
+        """In the field of the word, how one comes to the captions: letters are letters there."""
+        if self.word.has_focus_within:
+            return _("Enter leads to the captions, where ? shows every key; F3 suggests words.")
+        return super().resting()
+
+    def on_descendant_focus(self) -> None:
+        """The line at the bottom is for where one is."""
+        self.say_again()
 
     def answered(self) -> Work:
         """Everything was taken already, but for a word that cannot be."""
