@@ -267,6 +267,8 @@ def test_a_second_job_on_a_run_in_training_is_refused_in_words(tmp_path, begin, 
     run = new_run(tmp_path / "one", SELDOM)
     process = begin(run)
     wait_for(run, has(events.Phase, name="train"), process)
+    run.request("pause")  # it is not to be over before the second one has begun
+    wait_for(run, has(events.Paused), process)
     with pytest.raises(BocetoError, match="Another job is already working") as raised:
         launch(run)
     assert str(process.pid) in raised.value.detail
@@ -275,6 +277,7 @@ def test_a_second_job_on_a_run_in_training_is_refused_in_words(tmp_path, begin, 
     )
     assert second.returncode == EXIT_REFUSED
     assert "Another job is already working" in second.stderr
+    run.request("resume")
     assert finish(run, process) == whole(SELDOM), "the first was not disturbed"
     assert sum(isinstance(event, events.Started) for event in run.history()) == 1
 
