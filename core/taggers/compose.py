@@ -30,7 +30,7 @@ UNDESIRED = (
 OFF = 1.1
 """A threshold that no score reaches, as the notebook has it for names."""
 LOOK_FIRST = 0.5
-"""A caption whose lowest score is below is worth a person's look before the others (`curation.md` §5c: 0.35 to 0.5)."""
+"""A caption whose lowest score is below is worth a person's look before the others; below 0.35 most tags are noise."""
 
 _BY_KIND: dict[Kind, float] = {"style": 0.5, "character": 0.25}
 

@@ -12,11 +12,9 @@ from core.captions.tokens import CHUNK
 from core.captions.vocabulary import Vocabulary
 from core.errors import Severity
 from core.plan.survey import Survey, caption_of, tokenizer_of
+from core.taggers.compose import LOOK_FIRST
 from tui.dialogs.scopes import Scopes
 from tui.work import Work
-
-UNSURE = 0.5
-"""A tagger's score below which a person looks first; below 0.35 its tags are noise and not written."""
 
 
 class Ledger:
@@ -123,7 +121,7 @@ class Ledger:
     def doubt(self, index: int) -> float | None:
         """The score of the tag that a tagger was least sure of, where that is worth a look."""
         score = self.scores.get(index, 1.0)
-        return score if score < UNSURE and index not in self.read else None
+        return score if score < LOOK_FIRST and index not in self.read else None
 
     def needs_a_person(self, index: int) -> bool:
         """Whether only a person can say what is right: something is wrong, it is too long, or a tagger was unsure."""
