@@ -29,11 +29,7 @@ def replacing(path: Path, flush: bool = True) -> Iterator[Path]:
         if flush:
             _flush_folder(path.parent)
     except OSError as error:
-        raise BocetoError(
-            _("“{path}” could not be written.").format(path=path),
-            str(error),
-            _("See whether the disk is full and whether the folder may be written to."),
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
@@ -48,6 +44,24 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Replace `path` by `content` in UTF-8, line ends as given, whole or not at all."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def unreadable(path: Path, error: Exception, hint: str = "") -> BocetoError:
+    """Why the file at `path` could not be read, in words."""
+    return BocetoError(
+        _("“{path}” could not be read.").format(path=path),
+        str(error),
+        hint or _("See whether the file is still there and may be read."),
+    )
+
+
+def unwritable(path: Path, error: Exception, hint: str = "") -> BocetoError:
+    """Why the file at `path` could not be written, in words."""
+    return BocetoError(
+        _("“{path}” could not be written.").format(path=path),
+        str(error),
+        hint or _("See whether the disk is full and whether the folder may be written to."),
+    )
 
 
 def _umask() -> int:

@@ -10,7 +10,7 @@ import tomli_w
 from msgspec import Struct
 
 from core.errors import BocetoError
-from core.files import write_text
+from core.files import unreadable, write_text
 from core.language import _
 
 Record = TypeVar("Record", bound=Struct)
@@ -33,10 +33,8 @@ def load(path: Path, kind: type[Record]) -> Record:
     except FileNotFoundError as error:
         raise BocetoError(_("“{path}” does not exist.").format(path=path)) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BocetoError(
-            _("“{path}” could not be read.").format(path=path),
-            str(error),
-            _("Correct the file by hand, or move it away and answer the questions again."),
+        raise unreadable(
+            path, error, _("Correct the file by hand, or move it away and answer the questions again.")
         ) from error
 
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from core.bases.refusal import no_model, not_sdxl, pickled
-from core.errors import BocetoError
+from core.files import unreadable
 from core.language import _
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -50,11 +50,7 @@ def read(path: Path) -> Header:
             file.seek(8)
             text = file.read(length)
     except OSError as error:
-        raise BocetoError(
-            _("“{path}” could not be read.").format(path=path),
-            str(error),
-            _("See whether the file is still there and may be read."),
-        ) from error
+        raise unreadable(path, error) from error
     # Deep nesting is refused by msgspec too, as a RecursionError.
     try:
         parts = msgspec.json.decode(text, type=dict[str, Raw])

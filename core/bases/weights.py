@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from core import paths
 from core.errors import BocetoError
-from core.files import write_bytes
+from core.files import unreadable, write_bytes
 from core.language import _
 from core.lora.header import read_header
 
@@ -73,11 +73,7 @@ def _files(folder: Path, stem: str, variant: str | None) -> tuple[Path, ...]:
         names = set(json.loads(index.read_bytes())["weight_map"].values())
         return tuple(folder / name for name in sorted(names))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BocetoError(
-            _("“{path}” could not be read.").format(path=index),
-            str(error),
-            _("Copy or download the model again, whole."),
-        ) from error
+        raise unreadable(index, error, _("Copy or download the model again, whole.")) from error
 
 
 def _file_digest(file: Path) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from core.errors import BocetoError
+from core.files import unwritable
 from core.images.treatment import Treatment
 from core.language import _
 
@@ -177,9 +178,9 @@ class Journal:
         except OSError as error:
             with suppress(OSError):  # half a line would swallow the next one, a whole one count as done
                 self._file.truncate(place)
-            raise BocetoError(
-                _("“{path}” could not be written.").format(path=self._path),
-                str(error),
+            raise unwritable(
+                self._path,
+                error,
                 _("Nothing was changed. See whether the disk is full and whether the folder may be written to."),
             ) from error
         self._closed = False

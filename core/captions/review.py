@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.errors import BocetoError
-from core.files import replacing
+from core.files import replacing, unreadable
 from core.language import _
 
 Reviewed = Mapping[str, str]
@@ -21,10 +20,8 @@ def load(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.DecodeError) as error:
-        raise BocetoError(
-            _("“{path}” could not be read.").format(path=path),
-            str(error),
-            _("Move the file away; the captions themselves are not touched by it."),
+        raise unreadable(
+            path, error, _("Move the file away; the captions themselves are not touched by it.")
         ) from error
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from msgspec.structs import replace
 
-from core.errors import BocetoError
+from core.files import unwritable
 from core.hardware import disk_free
 from core.hub import refusals
 from core.hub.order import Order
@@ -62,11 +62,7 @@ def download(order: Order, requests: Requests) -> Iterator[Event]:
             yield Phase(name="download", done=done, total=total)
         shelf.point(order.revision)
     except OSError as error:
-        raise BocetoError(
-            _("“{path}” could not be written.").format(path=shelf.folder),
-            str(error),
-            _("See whether the disk is full and whether the folder may be written to."),
-        ) from error
+        raise unwritable(shelf.folder, error) from error
     yield Finished(step=total, path=str(shelf.snapshot))
 
 

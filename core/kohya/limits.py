@@ -5,7 +5,8 @@ from pathlib import Path
 
 from core.captions import store
 from core.captions.caption import is_sentence, lines_of, tags_of
-from core.errors import BocetoError, Problem, Severity
+from core.errors import Problem, Severity
+from core.files import unreadable
 from core.images.formats import EXTENSIONS
 from core.kohya.terms import DRAWINGS
 from core.kohya.training import in_one_folder
@@ -173,10 +174,8 @@ def _images(dataset: Path, folders: Iterable[str]) -> Iterator[str]:
         try:
             entries = sorted((dataset / folder).iterdir())
         except OSError as error:
-            raise BocetoError(
-                _("“{path}” could not be read.").format(path=dataset / folder),
-                str(error),
-                _("See whether the folder is still there and may be read."),
+            raise unreadable(
+                dataset / folder, error, _("See whether the folder is still there and may be read.")
             ) from error
         for path in entries:
             if path.suffix.lower() in EXTENSIONS & DRAWINGS and not path.name.startswith("."):

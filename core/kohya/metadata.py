@@ -8,7 +8,7 @@ from typing import Any
 from core.kohya.said import Folder, Said, unreadable
 from core.kohya.terms import OWN, literal
 from core.language import _
-from core.lora.header import Header, read_header, read_metadata
+from core.lora.header import Header, read_lora
 
 _OPTIMIZER = re.compile(r"^([\w.]+)(?:\((.*)\))?$", re.DOTALL)
 _ARGUMENT = re.compile(r"(\w+)=((?:\[[^\]]*\]|\([^)]*\)|[^,])*)")
@@ -32,7 +32,8 @@ _KEPT = frozenset(
 
 def said_by_lora(path: Path) -> Said:
     """What a LoRA file tells; raises BocetoError for a file that is none, or that tells nothing."""
-    metadata, header = read_metadata(path), read_header(path)
+    header = read_lora(path)
+    metadata = header.metadata
     if "ss_network_dim" not in metadata and "ss_learning_rate" not in metadata:
         raise unreadable(path, _("This LoRA does not say how it was trained: that was left out or removed."))
     options: dict[str, Any] = {}

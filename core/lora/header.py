@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from core.errors import BocetoError
+from core.files import unreadable
 from core.language import _
 
 _MOST = 100_000_000
@@ -30,11 +31,7 @@ def read_header(path: Path) -> Header:
                 raise _no_safetensors(path)
             text = file.read(length)
     except OSError as error:
-        raise BocetoError(
-            _("“{path}” could not be read.").format(path=path),
-            str(error),
-            _("See whether the file is still there and may be read."),
-        ) from error
+        raise unreadable(path, error) from error
     try:
         entries: dict[str, Any] = json.loads(text)
         metadata = {str(key): str(value) for key, value in (entries.pop("__metadata__", None) or {}).items()}
@@ -53,6 +50,11 @@ def read_header(path: Path) -> Header:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """What the LoRA at `path` says of itself; reads its header only."""
+    return read_lora(path).metadata
+
+
+def read_lora(path: Path) -> Header:
+    """The header of the LoRA at `path`; an error in words for any other model."""
     header = read_header(path)
     modules = {name.removesuffix(".lora_down.weight") for name in header.tensors if name.endswith(".lora_down.weight")}
     if not modules or any(f"{module}.lora_up.weight" not in header.tensors for module in modules):
@@ -61,7 +63,7 @@ def read_metadata(path: Path) -> dict[str, str]:
             _("In the files of sd-scripts every layer has a “lora_down” and a “lora_up”; this one has no such pairs."),
             _("Choose another file, or convert this one to sd-scripts' names."),
         )
-    return header.metadata
+    return header
 
 
 def _no_safetensors(path: Path) -> BocetoError:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from core.errors import BocetoError
 from core.language import _
-from core.lora.header import read_header, read_metadata
+from core.lora.header import read_lora
 from core.lora.keys import TEXT_ENCODERS
 from core.settings import Settled
 
@@ -20,9 +20,8 @@ def beginning(plan: Settled) -> tuple[Settled, str]:
     if not plan.init_lora:
         return plan, ""
     path = Path(plan.init_lora).expanduser().absolute()
-    read_metadata(path)
     rank, conv_rank, texts = 0, 0, False
-    for name, shape in read_header(path).tensors.items():
+    for name, shape in read_lora(path).tensors.items():
         if name.endswith(".lora_down.weight") and shape:
             texts = texts or name.startswith(tuple(TEXT_ENCODERS.values()))
             if len(shape) == 4 and shape[-1] > 1:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import BocetoError
+from core.files import unreadable, unwritable
 from core.language import _
 from core.taggers.tagger import Subject, Tagged
 
@@ -89,11 +90,7 @@ def opened(path: Path, model: str) -> Iterator[Scores]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = FileIO(path, "a+")
     except OSError as error:
-        raise BocetoError(
-            _("“{path}” could not be written.").format(path=path),
-            str(error),
-            _("See whether the disk is full and whether the folder may be written to."),
-        ) from error
+        raise unwritable(path, error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,10 +125,8 @@ def _lines(path: Path) -> Iterator[Tagged]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BocetoError(
-            _("“{path}” could not be read.").format(path=path),
-            str(error),
-            _("Move the file away: it is made again when the drawings are captioned again."),
+        raise unreadable(
+            path, error, _("Move the file away: it is made again when the drawings are captioned again.")
         ) from error
     yield from _decoded(content.splitlines(keepends=True)[1:])
 

@@ -100,7 +100,7 @@ def vocabulary(found):
 
 @pytest.fixture(scope="module")
 def lessons(found, vocabulary, made):
-    return learning.lessons(found, pictures.pixels(found, made.parent / "work"), vocabulary)
+    return learning.lessons(found, art.pixels(found, made.parent / "work", pictures.SIDE, pictures.DRAWN), vocabulary)
 
 
 def test_what_is_made_is_a_wd_tagger_that_looks_at_drawings(made, tmp_path):

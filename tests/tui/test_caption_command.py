@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ from core.project import Place
 from core.runs.run import runs_in
 from core.taggers.compose import UNDESIRED
 from tests.core.taggers.onnx_models import make
-from tui.cli import main, parser
+from tests.tui.conftest import Said
+from tui.cli import parser
 from tui.headless.caption import _rules
 
-Said = Callable[..., tuple[int, str, str]]
 HEAVY = ("torch", "diffusers", "transformers", "peft", "bitsandbytes", "onnxruntime", "huggingface_hub", "textual")
 TAGGED = "1girl, ^_^, very long hair"
 """What the tagger made by hand says of every drawing from a score of 0.5 on."""
@@ -47,19 +46,6 @@ def drawings(tmp_path: Path) -> Path:
 @pytest.fixture
 def tagger(tmp_path: Path) -> Path:
     return make(tmp_path / "tagger").parent
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as end:  # argparse's way out
-            status = int(end.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 def captions(folder: Path) -> dict[str, str]:

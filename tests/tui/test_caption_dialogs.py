@@ -2,21 +2,17 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from textual.app import App
-from textual.pilot import Pilot
 from textual.widgets import Input
 
-import tui
 from core.captions import edits
 from core.captions.journal import Step
 from core.captions.vocabulary import Vocabulary
 from core.demo import DRAWINGS
+from tests.tui.asking import HOSTILE, OPEN, answer_to, asking, fits, seen
 from tests.tui.piloting import TERMINAL, driven, text, until
 from tui.dialogs.changes import Changes, Row
 from tui.dialogs.dialog import Ask, Dialog
@@ -30,8 +26,6 @@ from tui.widgets import picture
 from tui.widgets.picture import Shown
 from tui.widgets.rows import Rows
 
-OPEN = object()
-"""The answer of a dialog that has not given one."""
 CAPTIONS = {
     0: "1girl, blue sky, smile",
     1: "blue sky, tree",
@@ -40,61 +34,6 @@ CAPTIONS = {
 }
 NAMES = {item: f"{item}.png" for item in CAPTIONS}
 ALL = Scopes((0,), (), tuple(CAPTIONS), tuple(CAPTIONS))
-HOSTILE = "[red]x[/red], \x1b[31mred\x07, \udcff\u202eabc, line\nend\r\nmore, " + "y" * 10_000 + ", " + "漢字, " * 50
-
-
-class Frame(App[None]):
-    """Nothing but a dialog."""
-
-    CSS_PATH = Path(tui.__file__).with_name("app.tcss")
-
-    def __init__(self, dialog: Dialog[Any]) -> None:
-        super().__init__()
-        self.dialog, self.terminal, self.answer = dialog, TERMINAL, OPEN
-
-    def on_mount(self) -> None:
-        self.push_screen(self.dialog, self.take)
-
-    def take(self, answer: Any) -> None:
-        self.answer = answer
-
-
-@asynccontextmanager
-async def asking(dialog: Dialog[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Frame, Pilot[None]]]:
-    app = Frame(dialog)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        yield app, pilot
-
-
-def answer_to(dialog: Dialog[Any], *keys: str) -> Any:
-    """What a dialog gives back after these keys; OPEN when it is still there."""
-    answers = []
-
-    async def journey() -> None:
-        async with asking(dialog) as (app, pilot):
-            for key in keys:
-                await pilot.press(key)
-            await pilot.pause()
-            answers.append(app.answer)
-
-    driven(journey)
-    return answers[0]
-
-
-def seen(dialog: Dialog[Any], *keys: str, size: tuple[int, int] = (80, 24)) -> str:
-    """What stands on the screen after these keys."""
-    screens = []
-
-    async def journey() -> None:
-        async with asking(dialog, size) as (app, pilot):
-            for key in keys:
-                await pilot.press(key)
-            await pilot.pause()
-            screens.append(text(app))
-
-    driven(journey)
-    return screens[0]
 
 
 def table(captions: dict[int, str] = CAPTIONS, scopes: Scopes = ALL) -> TagTable:
@@ -150,24 +89,7 @@ def test_a_dialog_fits_and_tab_reaches_everything(
 ) -> None:
     monkeypatch.setenv("BOCETO_LANGUAGE", language)
 
-    async def journey() -> None:
-        async with asking(every_dialog()[kind], size) as (app, pilot):
-            box = app.screen.query_one("#box")
-            assert box.region.bottom <= size[1] and box.region.right <= size[0]
-            focusable = list(app.screen.focus_chain)
-            for widget in [*focusable, *app.screen.query("#box > Text")]:
-                if widget.display:
-                    assert box.region.contains_region(widget.region), (widget, widget.region)
-            for hint in app.screen.query(".hint"):
-                lines = str(hint.visual).count("\n") + 1
-                assert hint.region.height == lines, "a hint is too long for its line"
-            reached = set()
-            for _turn in focusable:
-                reached.add(app.focused)
-                await pilot.press("tab")
-            assert set(focusable) <= reached
-
-    driven(journey)
+    fits(every_dialog()[kind], size, may_hide=True)
 
 
 @pytest.mark.parametrize("kind", every_dialog())
@@ -195,10 +117,10 @@ def test_marked_captions_are_meant_before_those_shown_and_those_before_all() -> 
 
 def test_each_scope_is_offered_once_with_its_count() -> None:
     filtered = Scopes((0,), (2, 3), (0, 1, 2), (0, 1, 2, 3))
-    assert [one.words for one in filtered.entries()] == ["2 marked", "3 shown", "this one", "all 4"]
+    assert [one.words for one in filtered.choices()] == ["2 marked", "3 shown", "this one", "all 4"]
     assert filtered.items("shown") == (0, 1, 2)
-    assert [one.id for one in ALL.entries()] == ["present", "every"]
-    assert Scopes((), (), (), ()).entries() == []
+    assert [one.id for one in ALL.choices()] == ["present", "every"]
+    assert Scopes((), (), (), ()).choices() == []
 
 
 # Before and after.

@@ -11,7 +11,7 @@ from core.captions.desk import Desk
 from core.project import Place, Project
 from tests.conftest import small_project
 from tests.tui.piloting import driven, settled, showing, text, until
-from tui.captions.list import Counted
+from tui.captions.watching import Counted
 from tui.dialogs.changes import Changes
 from tui.dialogs.dialog import Ask
 from tui.dialogs.journal import Journal

@@ -22,7 +22,7 @@ from core.runs import events
 from core.runs.run import Run, Status
 from core.settings import Plan, choices
 from tests.conftest import SHORT, small_project
-from tui.cli import main, parser, plan_of
+from tui.cli import parser, plan_of
 from tui.headless.train import project_of
 
 HEAVY = ("torch", "diffusers", "transformers", "peft", "bitsandbytes", "textual")
@@ -44,21 +44,6 @@ def drawings(tmp_path) -> Path:
         shutil.copyfile(picture, folder / picture.name)
         shutil.copyfile(picture.with_suffix(".txt"), folder / picture.with_suffix(".txt").name)
     return folder
-
-
-@pytest.fixture
-def said(capsys):
-    """Runs a command; gives its exit status, what it said, and what it complained about."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as end:  # argparse's way out
-            status = int(end.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 def only(drawing: Path) -> Path:

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,8 @@ from core.project import Place, Project, place_of
 from tests.conftest import SHORT, small_project
 from tests.core.kohya import sd_scripts
 from tests.core.kohya.test_read import GUI, lora
-from tui.cli import main
+from tests.tui.conftest import Said
 
-Said = Callable[..., tuple[int, str, str]]
 HEAVY = ("torch", "diffusers", "transformers", "peft", "bitsandbytes", "onnxruntime", "textual")
 
 
@@ -33,19 +31,6 @@ def language(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small(tmp_path: Path) -> tuple[Place, Project]:
     return small_project(tmp_path / "small")
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = int(end.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 def test_a_plan_is_written_for_sd_scripts(said: Said, small: tuple[Place, Project]) -> None:

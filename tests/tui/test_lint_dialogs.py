@@ -12,8 +12,7 @@ from core.captions.store import holding
 from core.captions.vocabulary import Vocabulary
 from core.errors import Problem, Severity
 from core.project import Kind
-from tests.tui.piloting import driven
-from tests.tui.test_caption_dialogs import HOSTILE, OPEN, answer_to, asking, seen
+from tests.tui.asking import HOSTILE, OPEN, answer_to, fits, seen
 from tui.dialogs.dialog import Dialog
 from tui.dialogs.problems import Answer, Problems
 from tui.dialogs.prune import Prune
@@ -65,22 +64,7 @@ def test_a_dialog_fits_and_tab_reaches_everything(
 ) -> None:
     monkeypatch.setenv("BOCETO_LANGUAGE", language)
 
-    async def journey() -> None:
-        async with asking(every_dialog()[kind], size) as (app, pilot):
-            box = app.screen.query_one("#box")
-            assert box.region.bottom <= size[1] and box.region.right <= size[0]
-            focusable = list(app.screen.focus_chain)
-            for widget in [*focusable, *app.screen.query("#box > Text")]:
-                assert box.region.contains_region(widget.region), (widget, widget.region)
-            for hint in app.screen.query(".hint"):
-                assert hint.region.height == str(hint.visual).count("\n") + 1, "a hint is too long for its line"
-            reached = set()
-            for _turn in focusable:
-                reached.add(app.focused)
-                await pilot.press("tab")
-            assert set(focusable) <= reached
-
-    driven(journey)
+    fits(every_dialog()[kind], size)
 
 
 def test_hostile_text_is_shown_as_text() -> None:

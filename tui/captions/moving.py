@@ -6,11 +6,11 @@ from textual import work
 
 from core.captions import review
 from core.language import _
-from tui.captions.list import CaptionList
+from tui.captions.watching import Watching
 from tui.work import Work
 
 
-class Moving(CaptionList):
+class Moving(Watching):
     """What was read is kept at once, marks as long as the screen is there."""
 
     def __init__(self, work: Work) -> None:

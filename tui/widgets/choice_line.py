@@ -60,7 +60,9 @@ class ChoiceLine(Text, can_focus=True):
     def action_turn(self, step: int) -> None:
         """The next one, or the one before."""
         ids = [choice.id for choice in self._choices]
-        self.chosen = ids[(ids.index(self.chosen) + step) % len(ids)]
+        if ids:
+            place = ids.index(self.chosen) if self.chosen in ids else 0
+            self.chosen = ids[(place + step) % len(ids)]
 
     def on_click(self, click: events.Click) -> None:
         """The one that was clicked."""

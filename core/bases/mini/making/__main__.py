@@ -4,7 +4,6 @@ import argparse
 import logging
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from core.bases.mini.making import art, drawings
+from core.bases.mini.making import art, command, drawings
 from core.bases.mini.making.art import Art
 from core.errors import BocetoError
 from core.files import write_bytes
@@ -28,35 +27,20 @@ _AUTOENCODERS_SHARE = 0.2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the making as the command line asks; give the exit status."""
     options = _options(arguments)
-    progress = logging.StreamHandler(sys.stderr)
-    progress.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    log.setLevel(logging.INFO)
-    log.addHandler(progress)
-    try:
-        if options.out.exists() and any(options.out.iterdir()):
-            raise BocetoError(
-                _("“{folder}” is not empty.").format(folder=options.out),
-                _("A base is never written over another."),
-                _("Name a new folder with --out."),
-            )
-        found = art.listed(art.fetch(options.work))
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=options.out.parent) as temporary:
-            unfinished = Path(temporary) / "base"
-            written = drawings.write(found, unfinished / "drawings")
-            shutil.copyfile(Path(__file__).parents[1] / "LICENSES.md", unfinished / "LICENSES.md")
-            log.info(_("{count} outline drawings with captions are written.").format(count=len(written)))
-            if not options.drawings_only:
-                _make(options, found, unfinished)
-            if options.out.exists():
-                options.out.rmdir()
-            unfinished.rename(options.out)
-        log.info(_("All of it is in {folder}.").format(folder=options.out))
-    except BocetoError as error:
-        log.error(error)
-        return 1
-    finally:
-        log.removeHandler(progress)
+    with command.heard(log):
+        try:
+            command.refuse_full(options.out, _("A base is never written over another."))
+            found = art.listed(art.fetch(options.work))
+            with command.becoming(options.out) as unfinished:
+                written = drawings.write(found, unfinished / "drawings")
+                shutil.copyfile(Path(__file__).parents[1] / "LICENSES.md", unfinished / "LICENSES.md")
+                log.info(_("{count} outline drawings with captions are written.").format(count=len(written)))
+                if not options.drawings_only:
+                    _make(options, found, unfinished)
+            log.info(_("All of it is in {folder}.").format(folder=options.out))
+        except BocetoError as error:
+            log.error(error)
+            return 1
     return 0
 
 
@@ -85,7 +69,7 @@ def _make(options: argparse.Namespace, found: list[Art], folder: Path) -> None:
     losses = autoencoder.train(vae, pictures[learnt], pace, seed=options.seed, device=device, batch=max(1, batch // 2))
     taken = monotonic() - began
     psnr = autoencoder.fidelity(vae, [found[index] for index in unseen], pictures[unseen], device)
-    report["autoencoder"] = _progress(losses, taken) | {"pictures": len(learnt), "psnr_held_out": psnr}
+    report["autoencoder"] = command.progress(losses, taken) | {"pictures": len(learnt), "psnr_held_out": psnr}
     log.info(_("The autoencoder is done: PSNR on held-out drawings {psnr}.").format(psnr=psnr))
 
     names = art.concepts(found, options.styles, options.concepts, (*art.SHOWN, *drawings.NAMES), options.seed)
@@ -100,19 +84,13 @@ def _make(options: argparse.Namespace, found: list[Art], folder: Path) -> None:
     named = [(found[index].concept, found[index].style) for index in taught]
     pace = Pace(options.steps_unet, seconds * (1 - _AUTOENCODERS_SHARE))
     losses = drawer.train(drawn, tokenizers, latents, named, pace, seed=options.seed, batch=batch)
-    report["drawer"] = _progress(losses, monotonic() - began) | {"pictures": len(taught), "concepts": names}
+    report["drawer"] = command.progress(losses, monotonic() - began) | {"pictures": len(taught), "concepts": names}
 
     base = assemble.pipeline(vae, drawn, tokenizers)
     shown = names[: len(art.SHOWN)]
     sheet.save(base, shown, options.styles, options.seed, folder / "samples.png")
     report["bytes"] = assemble.save(base, folder / "model")
     write_bytes(folder / "making.json", msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-
-
-def _progress(losses: Sequence[float], seconds: float) -> dict[str, Any]:
-    tenth = max(1, len(losses) // 10)
-    first, last = (sum(part) / tenth for part in (losses[:tenth], losses[-tenth:]))
-    return {"steps": len(losses), "seconds": round(seconds), "loss_first_tenth": first, "loss_last_tenth": last}
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -125,41 +103,27 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--drawings-only", action="store_true", help=_("write the outline drawings and stop"))
     parser.add_argument(
-        "--concepts", type=_positive, default=158, help=_("how many things to teach (default: %(default)s)")
+        "--concepts", type=command.positive, default=158, help=_("how many things to teach (default: %(default)s)")
     )
     parser.add_argument(
         "--styles", nargs="+", choices=art.STYLES[:-1], default=["flat", "openmoji"], help=_("in which styles")
     )
     parser.add_argument(
-        "--steps-vae", type=_positive, default=1500, help=_("of the autoencoder (default: %(default)s)")
+        "--steps-vae", type=command.positive, default=1500, help=_("of the autoencoder (default: %(default)s)")
     )
-    parser.add_argument("--steps-unet", type=_positive, default=6000, help=_("of the drawer (default: %(default)s)"))
+    parser.add_argument(
+        "--steps-unet", type=command.positive, default=6000, help=_("of the drawer (default: %(default)s)")
+    )
     parser.add_argument(
         "--minutes",
-        type=_minutes,
+        type=command.minutes,
         default=float("inf"),
         help=_("end the training in time, at the cost that it cannot be repeated exactly"),
     )
-    parser.add_argument("--batch", type=_positive, help=_("pictures a step (default: 32, on CUDA 256)"))
+    parser.add_argument("--batch", type=command.positive, help=_("pictures a step (default: 32, on CUDA 256)"))
     parser.add_argument("--device", choices=["cpu", "cuda"], help=_("where to train (default: CUDA if there is one)"))
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(_("“{text}” is not a whole number above 0.").format(text=text))
-    return int(text)
-
-
-def _minutes(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not number > 0:
-        raise argparse.ArgumentTypeError(_("“{text}” is not a number above 0.").format(text=text))
-    return number
 
 
 if __name__ == "__main__":

@@ -192,16 +192,19 @@ def rendered(path: Path, side: int) -> Image.Image:
     return picture if picture.size == (side, side) else ImageOps.pad(picture, (side, side), color="white")
 
 
-def pixels(art: Sequence[Art], work: Path) -> NDArray[np.uint8]:
-    """The drawings as one array (n, 64, 64, 3), on white; what was rasterised once is kept in `work`."""
-    kept = work / f"pictures-{SIDE}.npz"
+def pixels(art: Sequence[Art], work: Path, side: int = SIDE, drawn: int = RENDERED) -> NDArray[np.uint8]:
+    """The drawings as one array (n, side, side, 3), on white; what was rasterised once is kept in `work`.
+
+    Resvg draws them `drawn` pixels wide and high, a multiple of `side`, and they are averaged down.
+    """
+    kept = work / f"pictures-{side}.npz"
     names = [one.path.relative_to(work).as_posix() for one in art]
     if kept.exists():
         with np.load(kept) as file:
             if file["names"].tolist() == names:
                 return np.asarray(file["pictures"], dtype=np.uint8)
     log.info(_("{count} drawings are rasterised.").format(count=len(art)))
-    pictures = np.stack([np.asarray(rendered(one.path, RENDERED).reduce(RENDERED // SIDE)) for one in art])
+    pictures = np.stack([np.asarray(rendered(one.path, drawn).reduce(drawn // side)) for one in art])
     with replacing(kept) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, names=np.array(names), pictures=pictures)
     return pictures

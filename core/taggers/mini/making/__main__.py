@@ -4,7 +4,6 @@ import argparse
 import logging
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from core.bases.mini.making import art
+from core.bases.mini.making import art, command
 from core.bases.mini.making.art import Art
 from core.errors import BocetoError
 from core.files import write_bytes
@@ -31,36 +30,17 @@ _DRAWINGS = Path(art.__file__).parents[1] / "drawings"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the making as the command line asks; give the exit status."""
     options = _options(arguments)
-    progress = logging.StreamHandler(sys.stderr)
-    progress.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    heard = (log, logging.getLogger("core.bases.mini.making"))
-    for one in heard:
-        one.setLevel(logging.INFO)
-        one.addHandler(progress)
-    try:
-        if options.out.exists() and any(options.out.iterdir()):
-            raise BocetoError(
-                _("“{folder}” is not empty.").format(folder=options.out),
-                _("A tagger is never written over another."),
-                _("Name a new folder with --out."),
-            )
-        found = [one for one in art.listed(art.fetch(options.work)) if one.group]
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=options.out.parent) as temporary:
-            unfinished = Path(temporary) / "tagger"
-            unfinished.mkdir()
-            _make(options, found, unfinished)
-            shutil.copyfile(Path(__file__).parents[1] / "LICENSES.md", unfinished / "LICENSES.md")
-            if options.out.exists():
-                options.out.rmdir()
-            unfinished.rename(options.out)
-        log.info(_("All of it is in {folder}.").format(folder=options.out))
-    except BocetoError as error:
-        log.error(error)
-        return 1
-    finally:
-        for one in heard:
-            one.removeHandler(progress)
+    with command.heard(log, logging.getLogger("core.bases.mini.making")):
+        try:
+            command.refuse_full(options.out, _("A tagger is never written over another."))
+            found = [one for one in art.listed(art.fetch(options.work)) if one.group]
+            with command.becoming(options.out) as unfinished:
+                _make(options, found, unfinished)
+                shutil.copyfile(Path(__file__).parents[1] / "LICENSES.md", unfinished / "LICENSES.md")
+            log.info(_("All of it is in {folder}.").format(folder=options.out))
+        except BocetoError as error:
+            log.error(error)
+            return 1
     return 0
 
 
@@ -73,7 +53,7 @@ def _make(options: argparse.Namespace, found: list[Art], folder: Path) -> None:
 
     torch.set_num_threads(options.threads)
     vocabulary = Vocabulary.of(found)
-    lessons = learning.lessons(found, pictures.pixels(found, options.work), vocabulary)
+    lessons = learning.lessons(found, art.pixels(found, options.work, pictures.SIDE, pictures.DRAWN), vocabulary)
     school, apart, unseen = (
         lessons.some([chosen(one) for one in found])
         for chosen in (pictures.learnt, pictures.kept_apart, lambda one: one.style == pictures.HELD_OUT)
@@ -90,13 +70,9 @@ def _make(options: argparse.Namespace, found: list[Art], folder: Path) -> None:
     taken = monotonic() - began
     shifts = calibration.shifts(*learning.scored(new, apart, vocabulary), vocabulary)
     calibration.shift(new, shifts, vocabulary)
-    tenth = max(1, len(losses) // 10)
     report: dict[str, Any] = {
         "seed": options.seed,
-        "steps": len(losses),
-        "seconds": round(taken),
-        "loss_first_tenth": sum(losses[:tenth]) / tenth,
-        "loss_last_tenth": sum(losses[-tenth:]) / tenth,
+        **command.progress(losses, taken),
         "pictures": {"learnt": len(school.names), "kept_apart": len(apart.names), "held_out": len(unseen.names)},
         "tags": {group: len(vocabulary.columns(group)) for group in dict.fromkeys(vocabulary.groups)},
         "shifts": shifts,
@@ -151,33 +127,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=cache() / "making", help=_("where the fetched art is kept (default: %(default)s)")
     )
-    parser.add_argument("--steps", type=_positive, default=20000, help=_("of learning (default: %(default)s)"))
+    parser.add_argument("--steps", type=command.positive, default=20000, help=_("of learning (default: %(default)s)"))
     parser.add_argument(
         "--minutes",
-        type=_minutes,
+        type=command.minutes,
         default=float("inf"),
         help=_("end the training in time, at the cost that it cannot be repeated exactly"),
     )
-    parser.add_argument("--batch", type=_positive, default=32, help=_("pictures a step (default: %(default)s)"))
-    parser.add_argument("--threads", type=_positive, default=1, help=_("CPU cores to use (default: %(default)s)"))
+    parser.add_argument("--batch", type=command.positive, default=32, help=_("pictures a step (default: %(default)s)"))
+    parser.add_argument(
+        "--threads", type=command.positive, default=1, help=_("CPU cores to use (default: %(default)s)")
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(_("“{text}” is not a whole number above 0.").format(text=text))
-    return int(text)
-
-
-def _minutes(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not number > 0:
-        raise argparse.ArgumentTypeError(_("“{text}” is not a number above 0.").format(text=text))
-    return number
 
 
 if __name__ == "__main__":

@@ -1,22 +1,15 @@
-"""The pictures that the tagger learns from: which art set is whose, their pixels, and where their paper is."""
+"""The pictures that the tagger learns from: which art set is whose, how large they are, and where their paper is."""
 
-import logging
-from collections.abc import Sequence
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bases.mini.making.art import Art, rendered
-from core.files import replacing
-from core.language import _
-
-log = logging.getLogger(__name__)
+from core.bases.mini.making.art import Art
 
 SIDE = 96
 """Pixels a side of what is kept, half as many again as the tagger sees: what is turned and moved stays sharp."""
-_DRAWN = 2 * SIDE
+DRAWN = 2 * SIDE
 """Pixels a side of what resvg draws before it is averaged down."""
 
 HELD_OUT = "twemoji"
@@ -36,21 +29,6 @@ def kept_apart(one: Art) -> bool:
 def learnt(one: Art) -> bool:
     """Whether the tagger learns from this drawing."""
     return one.style != HELD_OUT and not kept_apart(one)
-
-
-def pixels(art: Sequence[Art], work: Path) -> NDArray[np.uint8]:
-    """The drawings as one array (n, 96, 96, 3), on white; what was rasterised once is kept in `work`."""
-    kept = work / f"pictures-{SIDE}.npz"
-    names = [one.path.relative_to(work).as_posix() for one in art]
-    if kept.exists():
-        with np.load(kept) as file:
-            if file["names"].tolist() == names:
-                return np.asarray(file["pictures"], dtype=np.uint8)
-    log.info(_("{count} drawings are rasterised.").format(count=len(art)))
-    pictures = np.stack([np.asarray(rendered(one.path, _DRAWN).reduce(_DRAWN // SIDE)) for one in art])
-    with replacing(kept) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, names=np.array(names), pictures=pictures)
-    return pictures
 
 
 def paper(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
