@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
 from core.preferences import Preferences
@@ -42,9 +43,12 @@ async def settled(app: BocetoApp, pilot: Pilot[int], seconds: float = 20.0) -> N
 
 
 async def until(condition: Callable[[], bool], pilot: Pilot[int], seconds: float = 20.0) -> None:
-    """Wait until something holds."""
+    """Wait until something holds, on a screen that is whole; a widget that is asked for may not be there yet."""
     end = monotonic() + seconds
-    while not condition():
+    while True:
+        with suppress(NoMatches):
+            if all(screen.is_mounted for screen in pilot.app.screen_stack[-1:]) and condition():
+                return
         assert monotonic() < end, "it never came true"
         await pilot.pause(0.02)
 

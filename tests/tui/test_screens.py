@@ -26,8 +26,10 @@ from tests.tui.piloting import driven, settled, showing, text, until
 from tui.dialogs.dialog import Ask, Dialog, Trouble
 from tui.dialogs.log import Log
 from tui.dialogs.pick import Pick
+from tui.folders import held
 from tui.screens.captions import Captions
 from tui.screens.drawings import Drawings
+from tui.screens.folder import Looked
 from tui.screens.steps import Steps
 from tui.widgets.plan_form import Field
 from tui.widgets.rows import Rows
@@ -198,6 +200,21 @@ def test_a_folder_that_cannot_be_says_why_in_words(tmp_path: Path, make, words: 
             await pilot.press("ctrl+n")
             assert words in " ".join(text(app).split())
             assert app.screen.AT == "folder"
+
+    driven(journey)
+
+
+def test_a_slower_look_at_what_was_typed_before_hides_nothing(tmp_path: Path, loose: Path) -> None:
+    async def journey() -> None:
+        work = Work(project=Project(name="", dataset=str(tmp_path / "mis")))
+        async with showing(work, "folder") as (app, pilot):
+            screen = app.screen
+            with screen.prevent(Input.Changed):
+                screen.path.value = str(loose)
+            screen.post_message(Looked(loose, held(loose)))
+            screen.post_message(Looked(tmp_path / "mis", held(tmp_path / "mis")))
+            await until(lambda: "5 drawings, 5 captions" in text(app), pilot)
+            assert not screen.obstacle
 
     driven(journey)
 

@@ -33,10 +33,6 @@ class Looked(Message):
         super().__init__()
         self.folder, self.holds = folder, holds
 
-    def can_replace(self, message: Message) -> bool:
-        """Only the last folder counts."""
-        return isinstance(message, Looked)
-
 
 class Folder(StepScreen):
     """A path, a name, and a tree to look around in."""
