@@ -108,8 +108,12 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The side of the square whose area every drawing is brought to, in pixels. Left out: the base's own."""
     precision: Precision = "auto"
     """The arithmetic of the base; the LoRA itself is always trained in fp32."""
+    memory: Annotated[float, Meta(ge=1, le=1024)] | None = None
+    """The most GPU memory that the training may take, in GB. Left out: all that is free."""
     checkpointing: bool = False
-    """Compute parts of the step twice to save memory; about a third slower."""
+    """Compute every layer twice to save memory; about two fifths slower. Off: only as many as the memory needs."""
+    nf4: bool = False
+    """Keep the base in 4 bits (NF4), which is slower and a little coarser. Off: only where nothing else fits."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 42
     """Everything random follows from this number."""
 

@@ -36,6 +36,7 @@ from core.settings import Plan, Settled, choices
 from tui.asking import Back, Leave, agreed, ask_for, complain, numbered, one_of, say
 from tui.choices import with_choices
 from tui.folders import expanded, held, tally, unfit
+from tui.forecast import free_here
 from tui.headless.progress import Lines, status_of
 from tui.labels import OPTIMIZERS, label, optimizer_name
 from tui.start import begun
@@ -339,7 +340,7 @@ def _settled(work: Work) -> tuple[Settled, list[int], list[int]]:
 def _summary(work: Work, frozen: FrozenPlan) -> Iterator[str]:
     """Everything on one page, every automatic choice with its reason."""
     assert work.seen
-    rows, _steps = facts(frozen, work.project, work.seen.survey, pace.drawings_per_second(frozen.base))
+    rows, _steps = facts(frozen, work.project, work.seen.survey, pace.drawings_per_second(frozen.base), free_here())
     yield from (f"{name}: {value}" for name, value in rows)
     yield _("Chosen for you, and why") + ":"
     yield from (f"{label(one.field)}: {one.value} ({one.reason})" for one in frozen.reasons)

@@ -136,17 +136,23 @@ def _record(run: Run, work: Iterator[Event]) -> int:
         recorder.close()
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether there was not enough memory, on the GPU or beside it."""
+    # CUDA says “out of memory”, its libraries ALLOC_FAILED, the CPU's allocator “can't allocate memory”.
+    said = r"out of memory|ALLOC_FAILED|allocate memory|not enough memory"
+    return isinstance(error, MemoryError) or bool(re.search(said, f"{type(error).__name__}: {error}", re.IGNORECASE))
+
+
 def _failure(error: Exception, run: Run) -> events.Failed:
     log = str(run.log_file)
     if isinstance(error, BocetoError):
         return events.Failed(title=error.title, detail=error.detail, hint=error.hint, log=log)
     said = f"{type(error).__name__}: {error}"
-    # CUDA says “out of memory”, the CPU's allocator “can't allocate memory”.
-    if isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", said, re.IGNORECASE):
+    if is_out_of_memory(error):
         return events.Failed(
             title=_("The memory is not enough."),
             detail=said.splitlines()[0],
-            hint=_("Take a smaller batch, a lower rank or a smaller resolution, or switch on --checkpointing."),
+            hint=_("Take a smaller batch, a lower rank or a smaller resolution."),
             log=log,
         )
     return events.Failed(

@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TypeVar
@@ -27,9 +28,9 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
     # Here, not above: the job holds the run's lock before the seconds that torch takes to load.
     import torch
 
-    from core.training import checkpoint
-    from core.training.device import choose
-    from core.training.loop import train
+    from core.training import checkpoint, fit
+    from core.training.device import choose, free
+    from core.training.loop import OutOfMemoryError, train
     from core.training.studio import open_studio
 
     frozen = run.plan()
@@ -48,18 +49,31 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
         yield Chosen(field=reason.field, value=reason.value, reason=reason.reason)
     if reached and device.place.type == "cpu":
         torch.set_num_threads(reached.threads)
-    studio = yield from _until_stopped(open_studio(frozen, steps, device, fresh=not reached), requests)
-    if studio is None:
-        yield Stopped(step=done, reason="asked")
-        return
-    if reached:
-        studio.network.restore(reached.weights)
-        studio.optimizer.restore(reached.optimizer)
-        if studio.average:
-            studio.average.restore(reached.weights)
-        reached = None  # Prodigy's is twice as large as the LoRA, and now it is there twice
     budget = frozen.plan.time_budget
-    yield from train(studio, run, requests, done, begun + 60 * budget if budget else inf)
+    deadline = begun + 60 * budget if budget else inf
+    limit = device.limit(frozen.plan.memory)
+    while True:
+        opening = partial(open_studio, frozen, steps, device, not reached)
+        studio = yield from _until_stopped(fit.fitted(opening, run, frozen, steps, limit), requests)
+        if studio is None:
+            yield Stopped(step=done, reason="asked")
+            return
+        if reached:
+            studio.network.restore(reached.weights)
+            studio.optimizer.restore(reached.optimizer)
+            if studio.average:
+                studio.average.restore(reached.weights)
+            reached = None  # Prodigy's is twice as large as the LoRA, and now it is there twice
+        try:
+            yield from train(studio, run, requests, done, deadline)
+            return
+        except OutOfMemoryError as error:
+            done = error.step
+            yield fit.smaller(run, frozen, steps, studio.measures, error)
+        # What the error held of the step goes with it; only then is there room for the next try.
+        studio = None
+        free()
+        reached = checkpoint.newest(run.checkpoints) if done else None
 
 
 def _until_stopped(phases: Generator[Event, None, T], requests: Requests) -> Generator[Event, None, T | None]:

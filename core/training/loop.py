@@ -11,7 +11,7 @@ from core.lora import file as lora
 from core.lora.metadata import metadata
 from core.plan.schedule import Step
 from core.runs.events import Checkpointed, Event, Finished, Noted, Paused, Phase, Resumed, Saved, Stopped
-from core.runs.job import Requests
+from core.runs.job import Requests, is_out_of_memory
 from core.runs.run import Run
 from core.training import checkpoint as checkpoints
 from core.training.checkpoint import Checkpoint
@@ -22,6 +22,14 @@ from core.training.step import loss
 from core.training.studio import Studio
 
 _PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class OutOfMemoryError(Exception):
+    """A step found too little memory; what was done before it is kept."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step)
+        self.step = step
 
 
 def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: float) -> Iterator[Event]:
@@ -44,7 +52,16 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
                 yield _save(studio, done, step.epoch, f"-step{done:08d}")
             yield Stopped(step=done, reason="asked" if requests.stop else "budget")
             return
-        meter.add(step, learn(studio, step))
+        try:
+            told = learn(studio, step)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            # The weights are those of the step before: they move only once a step has all its gradients.
+            if done > begun:
+                yield from _kept(studio, run, meter, done)
+            raise OutOfMemoryError(done) from error
+        meter.add(step, told)
         done = step.index + 1
         if meter.due or step.ends_epoch:
             yield from _told(studio, run, meter)
@@ -75,19 +92,19 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
 
 def learn(studio: Studio, step: Step) -> torch.Tensor:
     """Make one step. Returns its loss, still on the device."""
-    with studio.mixed():
-        found = loss(
-            studio.unet,
-            studio.data.batch(step),
-            studio.noising,
-            studio.frozen.plan.min_snr_gamma,
-            studio.device.dtype,
-            studio.frozen.plan.debiased,
-        )
-    told = studio.optimizer.learn(found, step.index)
+    told = studio.optimizer.learn(_losses(studio, step), step.index)
     if studio.average:
         studio.average.take(step.index, studio.optimizer.broken)
     return told
+
+
+def _losses(studio: Studio, step: Step) -> Iterator[torch.Tensor]:
+    """The step's loss, in as many pieces as are looked at one after the other; their sum is the loss of the whole."""
+    plan, batch = studio.frozen.plan, studio.data.batch(step)
+    for part in batch.parts(studio.measures.pieces):
+        with studio.mixed():
+            found = loss(studio.unet, part, studio.noising, plan.min_snr_gamma, studio.device.dtype, plan.debiased)
+        yield found * (len(part.weights) / len(batch.weights)) if studio.measures.pieces > 1 else found
 
 
 def _told(studio: Studio, run: Run, meter: Meter) -> Iterator[Event]:

@@ -1,5 +1,6 @@
 """The optimizers on the flat buffers."""
 
+from collections.abc import Iterable
 from math import inf, nan
 from typing import Any
 
@@ -25,20 +26,25 @@ class Optimizer:
         self.broken = torch.zeros((), dtype=torch.bool)
         """Whether the last step was left out, as its loss or a gradient was no number; on the device."""
 
-    def learn(self, loss: Tensor, step: int) -> Tensor:
-        """Move the weights by the gradients of `loss`, unless one is no number: then nothing is moved.
+    def learn(self, losses: Iterable[Tensor], step: int) -> Tensor:
+        """Move the weights by the gradients of the sum of `losses`, unless one is no number: then nothing is moved.
 
-        Returns the loss, NaN where the step was left out. In fp16 large gradients are no reason: the scaler takes a
+        Returns that sum, NaN where the step was left out. In fp16 large gradients are no reason: the scaler takes a
         step back and goes on.
         """
         self.network.zero_grad()
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        told = []
+        # Each piece gives back what it kept before the next one is looked at.
+        for one in losses:
+            self._scaler.scale(one).backward()  # type: ignore[no-untyped-call]
+            told.append(one.detach())
+        loss = told[0] if len(told) == 1 else torch.stack(told).sum()
         for group, rate in zip(self._inner.param_groups, self._rates, strict=True):
             group["lr"] = rate * rate_factor(self.plan, step, self.steps)
         self._scaler.unscale_(self._inner)
         most = self.plan.max_grad_norm or inf
         length = torch.nn.utils.clip_grad_norm_(self.network.parameters, most, foreach=True)
-        self.broken = ~(torch.isfinite(length) & torch.isfinite(loss.detach()))
+        self.broken = ~(torch.isfinite(length) & torch.isfinite(loss))
         if self._scaler.is_enabled():
             self._scaler.step(self._inner)
             self._scaler.update()
@@ -51,8 +57,8 @@ class Optimizer:
         if self.plan.scale_weight_norms:
             hold(self.network, self.plan.scale_weight_norms, self.broken)
         if self._scaler.is_enabled():
-            return loss.detach()
-        return torch.where(self.broken, torch.full_like(loss, nan), loss).detach()
+            return loss
+        return torch.where(self.broken, torch.full_like(loss, nan), loss)
 
     @property
     def rate(self) -> float:

@@ -101,6 +101,7 @@ def prior_pictures(
     unet: Any,
     place: torch.device,
     dtype: torch.dtype,
+    tight: bool = False,
 ) -> Generator[Phase, None, Entries]:
     """`latents` of the base's own pictures: they are never decoded, as the training wants latents anyway.
 
@@ -112,7 +113,7 @@ def prior_pictures(
     yield Phase(name="prior", done=0, total=total)
     for bucket in dict.fromkeys(picture.bucket for picture in wanted):
         size = (bucket.width, bucket.height)
-        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size)):
+        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size, tight)):
             texts = ["", *(picture.prompt for picture in group)]
             entries = [prompts[text] for text in texts]
             context, pooled = (stacked(entries, part, place) for part in ("context", "pooled"))

@@ -1,6 +1,6 @@
 """One training step: what SDXL is asked, and how far off its answer is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -81,6 +81,16 @@ class Batch:
     """(batch,): how much each picture counts."""
     added: Tensor | None = None
     """The noise that is mixed into the latents, where it is more than `noise` (input perturbation)."""
+
+    def parts(self, pieces: int) -> list["Batch"]:
+        """The same in pieces of nearly one size, none of them empty."""
+        pieces = min(pieces, len(self.weights))
+        cut = {
+            field.name: [None] * pieces if value is None else torch.tensor_split(value, pieces)
+            for field in fields(self)
+            for value in (getattr(self, field.name),)
+        }
+        return [Batch(**{name: values[piece] for name, values in cut.items()}) for piece in range(pieces)]  # type: ignore[arg-type]
 
 
 def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor, time_ids: Tensor) -> Tensor:

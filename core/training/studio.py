@@ -2,20 +2,24 @@
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 from torch import Tensor
 
 from core.bases import load
 from core.plan.frozen import FrozenPlan
+from core.plan.memory import NONE, Measures
 from core.plan.schedule import Schedule
 from core.randomness import key
 from core.runs.events import Chosen, Event, Phase
+from core.settings import Settled
+from core.training import checkpointing, nf4, prepare
 from core.training import network as networks
-from core.training import prepare
 from core.training.average import Average
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
@@ -45,11 +49,29 @@ class Studio:
     """Prompt, the number of its text, and seed."""
     average: Average | None = None
     """Of the weights, where the plan wants it: what files, previews and fixed losses are of."""
+    measures: Measures = NONE
+    """What is done to take less memory."""
 
     @property
     def total(self) -> int:
         """Steps of the whole run."""
         return len(self.schedule.steps)
+
+    @property
+    def at_once(self) -> int:
+        """Drawings that are looked at together."""
+        return ceil(self.frozen.plan.batch_size / self.measures.pieces)
+
+    def anew(self, measures: Measures) -> "Studio":
+        """The same weights at the beginning of a training with other measures; the base stays as it is."""
+        checkpointing.use(self.unet, measures.twice)
+        plan = self.frozen.plan
+        return replace(
+            self,
+            optimizer=_optimizer(plan, self.network, self.total, self.device, measures),
+            average=Average(self.network, plan.ema) if plan.ema else None,
+            measures=measures,
+        )
 
     def mixed(self) -> AbstractContextManager[Any]:
         """Half precision for the base's layers, where the device has it."""
@@ -61,7 +83,7 @@ class Studio:
 
 
 def open_studio(
-    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True
+    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True, measures: Measures = NONE
 ) -> Generator[Event, None, Studio]:
     """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer.
 
@@ -81,14 +103,13 @@ def open_studio(
     latents = yield from _latents(frozen, schedule, device)
     free()
     yield Phase(name="load")
-    unet = load.unet(base, place, dtype)
+    unet = (nf4 if measures.nf4 else load).unet(base, place, dtype)
     prior = yield from prepare.prior_pictures(
-        base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype
+        base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype, measures.tight
     )
     free()
     encoders = load.text_encoders(base, place, dtype) if plan.text_encoders else None
-    if plan.checkpointing:
-        unet.enable_gradient_checkpointing()
+    checkpointing.use(unet, measures.twice)
     network = networks.make(plan, unet, encoders, place)
     if plan.init_lora and fresh:
         begin_from(frozen, network)
@@ -107,7 +128,7 @@ def open_studio(
         device=device,
         unet=unet,
         network=network,
-        optimizer=Optimizer(plan, network, len(schedule.steps), device.scaled),
+        optimizer=_optimizer(plan, network, len(schedule.steps), device, measures),
         data=data,
         noising=Noising.of(scheduler, base.prediction, place),
         chunks=chunks,
@@ -115,7 +136,14 @@ def open_studio(
             (prompt, texts.index(prompt), key(plan.seed, index, "preview")) for index, prompt in enumerate(prompts)
         ),
         average=Average(network, plan.ema) if plan.ema else None,
+        measures=measures,
     )
+
+
+def _optimizer(plan: Settled, network: Network, steps: int, device: Device, measures: Measures) -> Optimizer:
+    if measures.small_optimizer:
+        plan = structs.replace(plan, optimizer="adamw8bit")
+    return Optimizer(plan, network, steps, device.scaled)
 
 
 def _latents(

@@ -57,7 +57,7 @@ def values(choice: Choice) -> some.SearchStrategy[Any]:
         case kind if kind is int:
             return some.integers(int(least), int(most))
         case _:
-            return some.floats(least + 1e-6, min(most, 0.999))
+            return some.floats(least + 1e-6, min(most, max(0.999, 2 * least)))
 
 
 PLANS = some.fixed_dictionaries(
