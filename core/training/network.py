@@ -14,6 +14,7 @@ from core.language import _
 from core.lora import keys
 from core.randomness import key
 from core.settings import Settled
+from core.training.linear import in_one_piece
 
 ADAPTER = "default"
 Which = Literal[1, 2]
@@ -185,6 +186,7 @@ def _inject(model: Any, wanted: Mapping[str, tuple[int, float]], where: keys.Lay
         name = keys.unet_name(path, where) if isinstance(where, keys.Layout) else keys.text_encoder_name(path, where)
         # Autocast brings each input down by itself; raised to the LoRA's fp32 first, it would be copied twice.
         layer.cast_input_dtype_enabled = False
+        in_one_piece(layer)
         for weight in weights_of(layer):
             weight.data = weight.data.float()
         found[name] = layer
