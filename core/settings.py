@@ -82,6 +82,9 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ip_noise_gamma: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
     """Disturbs what the base sees a little more than it is told, so that it learns to mend (0.05 is usual)."""
 
+    masked_loss: bool = False
+    """Only what is opaque in a drawing counts; what is see-through in it teaches nothing. Others count whole."""
+
     prior_pictures: Annotated[int, Meta(ge=0, le=64)] | None = None
     """Pictures of the base itself beside each batch, without the activation word: the style stays with the word."""
     prior_weight: Annotated[float, Meta(gt=0, le=10)] = 1.0

@@ -40,6 +40,7 @@ def label(name: str) -> str:
         "multires_iterations": _("Coarser noises"),
         "multires_discount": _("Their discount"),
         "ip_noise_gamma": _("Input perturbation"),
+        "masked_loss": _("Only opaque parts"),
         "prior_pictures": _("Base's own pictures"),
         "prior_weight": _("Their weight"),
         "shuffle_tags": _("Shuffle tags"),

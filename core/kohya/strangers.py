@@ -18,7 +18,6 @@ _NOISE = {
     "scale_v_pred_loss_like_noise_pred": False,
     "v_pred_like_loss": 0,
     "loss_type": "l2",
-    "masked_loss": False,
 }
 _CAPTIONS = {
     "caption_prefix": "",
@@ -35,7 +34,6 @@ _DRAWINGS = {
     "color_aug": False,
     "random_crop": False,
     "face_crop_aug_range": "",
-    "alpha_mask": False,
     "bucket_no_upscale": False,
     "stop_text_encoder_training": 0,
     "stop_text_encoder_training_pct": 0,
@@ -69,7 +67,7 @@ _SILENT = frozenset(
     metadata_tags metadata_usage_hint metadata_thumbnail metadata_merged_from metadata_preprocessor
     metadata_is_negative_embedding conditioning_data_dir weighting_scheme logit_mean logit_std mode_scale deepspeed
     zero_stage offload_optimizer_device offload_optimizer_nvme_path offload_param_device offload_param_nvme_path
-    zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients
+    masked_loss alpha_mask zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients
     """.split()
 )
 _KNOWN = {term.key for term in TERMS} | _SILENT

@@ -124,6 +124,8 @@ def _training(frozen: FrozenPlan) -> Iterator[Row]:
     yield Row("no_half_vae", True, _("SDXL's own VAE overflows in fp16."))
     yield Row("sdpa", True)
     yield Row("loss_type", "l2")
+    if plan.masked_loss:
+        yield Row("masked_loss", True)
     yield Row("cache_latents", True)
     if not (plan.text_encoders or plan.shuffle_tags or plan.caption_dropout or plan.tag_dropout):
         yield Row("cache_text_encoder_outputs", True)
@@ -196,6 +198,7 @@ def _reasons() -> dict[str, str]:
     same = {
         *("optimizer", "learning_rate", "text_encoder_rate", "weight_decay", "betas", "d_coef", "d0", "scheduler"),
         *("warmup", "conv_rank", "conv_alpha", "text_encoders", "caption_chunks", "resolution", "save_precision"),
+        "masked_loss",
     }
     told = {
         "prior_pictures": _(

@@ -20,6 +20,7 @@ from core.training.average import Average
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
+from core.training.masks import masks as masks_of
 from core.training.network import Network
 from core.training.optimizer import Optimizer
 from core.training.step import Noising
@@ -79,6 +80,7 @@ def open_studio(
     )
     free()
     latents = yield from _latents(frozen, schedule, device)
+    masks = (yield from _masks(frozen, list(latents))) if plan.masked_loss else None
     free()
     yield Phase(name="load")
     unet = load.unet(base, place, dtype)
@@ -100,6 +102,7 @@ def open_studio(
         Texts(base, entries, texts, tokenizers, chunks, place, encoders),
         scheduler.config.num_train_timesteps,
         place,
+        masks,
     )
     return Studio(
         frozen=frozen,
@@ -133,3 +136,10 @@ def _latents(
         lambda: load.vae(frozen.base, device.place, torch.float32),
     )
     return {which: entry["latents"] for which, entry in zip(order, entries, strict=True)}
+
+
+def _masks(frozen: FrozenPlan, order: list[tuple[int, bool]]) -> Generator[Event, None, dict[tuple[int, bool], Tensor]]:
+    """The masks of the same drawings as the latents."""
+    wanted = [(frozen.drawings[index], flipped) for index, flipped in order]
+    found = yield from masks_of(Path(frozen.dataset), frozen.base.vae_factor, wanted)
+    return dict(zip(order, found, strict=True))

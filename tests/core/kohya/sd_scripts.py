@@ -38,7 +38,7 @@ _DATASET = {
     "bucket_no_upscale": bool,
     "network_multiplier": float,
 }
-_ONLY_SUBSET = {"image_dir": str, "is_reg": bool}
+_ONLY_SUBSET = {"image_dir": str, "is_reg": bool, "alpha_mask": bool}
 _TRAINING: dict[str, Any] = {
     "pretrained_model_name_or_path": str,
     "network_module": str,
@@ -77,6 +77,7 @@ _TRAINING: dict[str, Any] = {
     "no_half_vae": bool,
     "sdpa": bool,
     "loss_type": str,
+    "masked_loss": bool,
     "cache_latents": bool,
     "cache_text_encoder_outputs": bool,
     "max_data_loader_n_workers": int,

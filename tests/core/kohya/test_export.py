@@ -263,3 +263,35 @@ def test_prompts_are_one_a_line_whatever_they_hold(frozen: FrozenPlan, tmp_path:
         assert prompt and [option.split()[0] for option in options] == ["w", "h", "s", "l", "d"]
     assert sd_scripts.training(tmp_path / TRAINING)["sample_prompts"] == str(tmp_path / PROMPTS)
     assert read(tmp_path).choices["preview_prompts"] == plan.preview_prompts
+
+
+def test_masks_from_transparency_go_there_and_come_back(small: tuple[Place, Project], tmp_path: Path) -> None:
+    place, project = small
+    name = sorted(path.name for path in place.dataset(project).glob("*.png"))[0]
+    half = Image.new("RGBA", (80, 40), (255, 0, 0, 255))
+    half.paste((0, 255, 0, 0), (40, 0, 80, 40))
+    half.save(place.dataset(project) / name)
+    treatments = {name: Treatment(fit="pad", background="#0000ff")}
+    frozen = freeze(place, replace(project, treatments=treatments, plan=replace(SHORT, masked_loss=True, held_out=0)))
+    export(frozen, tmp_path / "out", copy=True)
+    assert sd_scripts.training(tmp_path / "out" / TRAINING)["masked_loss"] is True
+    config = sd_scripts.dataset(tmp_path / "out" / DATASET)
+    assert all(subset["alpha_mask"] is True for subset in config["datasets"][0]["subsets"])
+    assert read(tmp_path / "out").choices["masked_loss"] is True
+    with Image.open(tmp_path / "out" / DRAWINGS / name) as image:
+        alpha = image.getchannel("A")
+        middle = image.height // 2
+        assert (alpha.getpixel((10, middle)), alpha.getpixel((70, middle))) == (255, 0)
+        # What sd-scripts reads as colour is what is trained here: the paper, and not what hides under it.
+        assert image.convert("RGB").getpixel((70, middle)) == (0, 0, 255)
+    export(replace(frozen, plan=replace(frozen.plan, masked_loss=False)), tmp_path / "plain")
+    assert read(tmp_path / "plain").choices["masked_loss"] is False
+
+
+def test_masks_in_a_folder_of_their_own_are_said_to_be_passed_over(frozen: FrozenPlan, tmp_path: Path) -> None:
+    export(frozen, tmp_path)
+    file = tmp_path / TRAINING
+    file.write_text(file.read_text().replace('loss_type = "l2"', 'loss_type = "l2"\nmasked_loss = true'))
+    found = read(tmp_path)
+    assert found.choices["masked_loss"] is False
+    assert "masks" in {problem.code for problem in found.problems}
