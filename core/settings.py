@@ -60,6 +60,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The rank in the convolutions (LoCon), which helps with texture and line; 0 leaves them out."""
     conv_alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
     """Alpha for the convolutions."""
+    dora: bool = False
+    """Learns how strong a layer's rows are apart from their direction (DoRA). Slower; diffusers reads it in part."""
     text_encoders: bool = False
     """Train the text encoders too. The activation word binds better; it costs memory and forgets other words sooner."""
     init_lora: str = ""

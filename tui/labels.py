@@ -30,6 +30,7 @@ def label(name: str) -> str:
         "alpha": _("Alpha"),
         "conv_rank": _("Convolutions' rank"),
         "conv_alpha": _("Convolutions' alpha"),
+        "dora": _("DoRA"),
         "text_encoders": _("Train text encoders"),
         "init_lora": _("Begin from this LoRA"),
         "scale_weight_norms": _("Strongest layer"),

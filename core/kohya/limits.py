@@ -46,6 +46,14 @@ def limits(frozen: FrozenPlan) -> list[Problem]:
                 _("Try the file of an earlier epoch where the last one is overdone."),
             )
         )
+    if plan.dora:
+        found.append(
+            _warning(
+                "dora",
+                _("sd-scripts trains a DoRA with LyCORIS only, which draws other first weights and decays otherwise."),
+                _("Install it beside sd-scripts with `pip install lycoris-lora`."),
+            )
+        )
     prose = sum(is_sentence(drawing.caption) for drawing in frozen.trained)
     if prose and plan.shuffle_tags:
         found.append(

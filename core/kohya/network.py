@@ -5,7 +5,7 @@ from core.language import _
 
 _OURS = ("networks.lora", "lycoris.kohya", "networks.lora_sdxl")
 _LIKE_LORA = ("", "lora", "locon", "none")
-_LAYERS = ("dropout", "rank_dropout", "module_dropout", "dora_wd", "use_cp", "use_tucker", "train_norm")
+_LAYERS = ("dropout", "rank_dropout", "module_dropout", "use_cp", "use_tucker", "train_norm")
 _BLOCKS = ("block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas")
 _BLOCK_RATES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold")
 _LORA_PLUS = ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")
@@ -29,6 +29,9 @@ def network(reader: Reader) -> None:
         reader.take("conv_rank", conv or 0, "conv_dim")
         if reader.choices.get("conv_rank"):
             reader.take("conv_alpha", arguments.get("conv_alpha") or 1.0, "conv_alpha")
+    reader.take("dora", _is_on(arguments.get("dora_wd")), "dora_wd")
+    if reader.choices.get("dora") and arguments.get("wd_on_output") in (False, "False"):
+        reader.note("dora", _("Its DoRA goes by the columns of a layer; Boceto's goes by the rows."))
     alone = str(said.get("network_alpha")) in ("0", "0.0")
     if alone and "rank" in reader.choices:  # 0 stands for the rank there
         reader.problems = [problem for problem in reader.problems if "network_alpha" not in problem.message]

@@ -9,6 +9,7 @@ import msgspec
 from core.kohya.sheet import Row, comment, table
 from core.kohya.terms import MIXED, OPTIMIZER_WORDS, OWN, PRODIGY, SAVED, TERMS, Table, unpaired
 from core.language import _
+from core.lora.module import needs_lycoris, network_args, network_module
 from core.plan.frozen import FrozenPlan
 from core.plan.schedule import schedule
 from core.settings import Plan, Settled
@@ -65,10 +66,10 @@ def _special(frozen: FrozenPlan, name: Table, folder: Path, whole: bool) -> Iter
 
 
 def _network(plan: Settled) -> Iterator[Row]:
-    yield Row("network_module", "networks.lora")
-    if plan.conv_rank:
-        conv = {"conv_dim": plan.conv_rank, "conv_alpha": plan.conv_alpha}
-        yield Row("network_args", unpaired(conv))
+    why = _("LyCORIS is a package of its own: pip install lycoris-lora.") if needs_lycoris(plan) else ""
+    yield Row("network_module", network_module(plan), why)
+    if arguments := network_args(plan):
+        yield Row("network_args", unpaired(arguments))
     yield Row("unet_lr", plan.learning_rate)
     yield Row("text_encoder_lr", plan.text_encoder_rate)
     yield Row("network_train_unet_only", not plan.text_encoders)
@@ -198,7 +199,7 @@ def _reasons() -> dict[str, str]:
     same = {
         *("optimizer", "learning_rate", "text_encoder_rate", "weight_decay", "betas", "d_coef", "d0", "scheduler"),
         *("warmup", "conv_rank", "conv_alpha", "text_encoders", "caption_chunks", "resolution", "save_precision"),
-        "masked_loss",
+        *("masked_loss", "dora"),
     }
     told = {
         "prior_pictures": _(

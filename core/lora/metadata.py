@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from core.bases.base import fingerprint
 from core.captions.caption import tags_of
+from core.lora.module import network_args, network_module
 from core.plan.frozen import FrozenPlan
 from core.settings import Plan, Settled
 
@@ -34,7 +35,7 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_base_model_version": "sdxl_base_v1-0",
         # Not `ss_sd_model_hash`: that is the hash of one file, and a base in the layout of diffusers has several.
         "boceto.base": fingerprint(base, "unet"),
-        "ss_network_module": "networks.lora",
+        "ss_network_module": network_module(plan),
         "ss_network_dim": plan.rank,
         "ss_network_alpha": plan.alpha,
         "ss_network_dropout": None,
@@ -91,8 +92,8 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         said["ss_sd_model_name"] = base.name
     if plan.tag_counts:
         said["ss_tag_frequency"] = json.dumps({folder: _tag_counts(frozen)}, ensure_ascii=False)
-    if plan.conv_rank:
-        said["ss_network_args"] = json.dumps({"conv_dim": str(plan.conv_rank), "conv_alpha": str(plan.conv_alpha)})
+    if arguments := network_args(plan):
+        said["ss_network_args"] = json.dumps({name: str(value) for name, value in arguments.items()})
     said["boceto.plan"] = msgspec.json.encode(_shown(plan)).decode()
     return {name: str(value) for name, value in said.items() if value != ""}
 

@@ -21,7 +21,14 @@ def beginning(plan: Settled) -> tuple[Settled, str]:
         return plan, ""
     path = Path(plan.init_lora).expanduser().absolute()
     rank, conv_rank, texts = 0, 0, False
-    for name, shape in read_lora(path).tensors.items():
+    tensors = read_lora(path).tensors
+    if not plan.dora and any(name.endswith(".dora_scale") for name in tensors):
+        raise BocetoError(
+            _("The LoRA “{path}” holds more than this plan can.").format(path=path.name),
+            _("It is a DoRA."),
+            _("Train a DoRA (--dora), or begin from another LoRA."),
+        )
+    for name, shape in tensors.items():
         if name.endswith(".lora_down.weight") and shape:
             texts = texts or name.startswith(tuple(TEXT_ENCODERS.values()))
             if len(shape) == 4 and shape[-1] > 1:

@@ -12,6 +12,7 @@ from core.images.buckets import Placement
 from core.images.treatment import Treatment
 from core.language import _
 from core.plan.beginning import beginning
+from core.plan.contradictions import refuse_contradictions
 from core.plan.folders import dealt, folder_repeats
 from core.plan.settle import Reason, settle
 from core.plan.survey import Survey, caption_of, survey
@@ -80,6 +81,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
     names = [seen.drawings[index].name for index in usable]
     buckets = [seen.placements[index].bucket for index in usable]
     plan, reasons, held_out = settle(project, base, buckets, names)
+    refuse_contradictions(plan)
     plan, init_digest = beginning(plan)
     drawings = tuple(
         FrozenDrawing(

@@ -295,3 +295,12 @@ def test_masks_in_a_folder_of_their_own_are_said_to_be_passed_over(frozen: Froze
     found = read(tmp_path)
     assert found.choices["masked_loss"] is False
     assert "masks" in {problem.code for problem in found.problems}
+
+
+def test_a_dora_is_one_of_lycoris_there_and_comes_back(frozen: FrozenPlan, tmp_path: Path) -> None:
+    done = export(replace(frozen, plan=replace(frozen.plan, dora=True)), tmp_path)
+    told = sd_scripts.training(tmp_path / TRAINING)
+    assert told["network_module"] == "lycoris.kohya"
+    assert told["network_args"] == ["algo=lora", "preset=attn-mlp", "dora_wd=True", "wd_on_output=True"]
+    assert read(tmp_path).choices["dora"] is True
+    assert "dora" in {problem.code for problem in done.problems}
