@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 OptimizerName = Literal["adamw8bit", "prodigy", "adamw"]
 SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear"]
+Layers = Literal["attn-mlp", "attn-only"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -56,6 +57,14 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How much the LoRA can hold. 8 is enough for a style; more makes a larger file that memorises sooner."""
     alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
     """The LoRA's strength in training is alpha ÷ rank."""
+    layers: Layers = "attn-mlp"
+    """What learns in the transformers: all of it, or attention alone (attn-only), for a smaller and milder LoRA."""
+    down_rank: Annotated[int, Meta(ge=0, le=256)] | None = None
+    """The rank in the UNet's first blocks, which take a picture in. Left out: the rank; 0: they stay as they are."""
+    mid_rank: Annotated[int, Meta(ge=0, le=256)] | None = None
+    """The rank in its middle, where a picture is laid out. Left out: the rank; 0: it stays as it is."""
+    up_rank: Annotated[int, Meta(ge=0, le=256)] | None = None
+    """The rank in its last blocks, where much of a style is. Left out: the rank; 0: they stay as they are."""
     conv_rank: Annotated[int, Meta(ge=0, le=256)] = 0
     """The rank in the convolutions (LoCon), which helps with texture and line; 0 leaves them out."""
     conv_alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
@@ -64,6 +73,10 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Learns how strong a layer's rows are apart from their direction (DoRA). Slower; diffusers reads it in part."""
     text_encoders: bool = False
     """Train the text encoders too. The activation word binds better; it costs memory and forgets other words sooner."""
+    text_encoder_rank: Annotated[int, Meta(ge=1, le=256)] | None = None
+    """The rank in the text encoders, when they are trained. Left out: the rank."""
+    text_encoder_alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
+    """Alpha for the text encoders. Left out: the UNet's."""
     init_lora: str = ""
     """A LoRA file to begin from, instead of from nothing; its rank may be as high as the plan's, and not higher."""
     scale_weight_norms: Annotated[float, Meta(ge=0, le=100)] = 0.0

@@ -2,6 +2,7 @@
 
 from core.errors import BocetoError
 from core.language import _
+from core.lora.parts import block_ranks
 from core.settings import Settled
 
 
@@ -12,4 +13,10 @@ def refuse_contradictions(plan: Settled) -> None:
             _("DoRA and a limit on the strongest layer do not go together."),
             _("The limit is on what a LoRA adds to a layer; with DoRA the length of each row changes as well."),
             _("Turn DoRA off, or set --scale-weight-norms 0."),
+        )
+    if not any(block_ranks(plan).values()):
+        raise BocetoError(
+            _("Nothing of the UNet would learn."),
+            _("The ranks of its first blocks, its middle and its last blocks are all 0."),
+            _("Leave one of --down-rank, --mid-rank and --up-rank out."),
         )

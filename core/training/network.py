@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from core.errors import BocetoError
 from core.language import _
 from core.lora import keys
+from core.lora.parts import text_encoder_layers, unet_layers
 from core.randomness import key
 from core.settings import Settled
 from core.training import dora
@@ -107,20 +108,11 @@ class Network:
 
 def make(plan: Settled, unet: Any, encoders: tuple[Any, Any] | None, place: torch.device) -> Network:
     """A new LoRA as the plan wants it: down as in sd-scripts (Kaiming uniform, a = √5), up zero."""
-    convolutional = set(keys.unet_targets(unet, convolutions=True)) - set(keys.unet_targets(unet, convolutions=False))
-    wanted = {}
-    for path in keys.unet_targets(unet, convolutions=plan.conv_rank > 0):
-        # As in sd-scripts, `conv_rank` is for the 3×3 kernels; LoCon's Linear and 1×1 layers have the plain rank.
-        if path in convolutional and _kernel(unet.get_submodule(path)) > 1:
-            wanted[path] = (plan.conv_rank, plan.conv_alpha or plan.conv_rank)
-        else:
-            wanted[path] = (plan.rank, plan.alpha)
-    layers = {"unet": _inject(unet, wanted, keys.Layout.of(unet.config))}
+    layers = {"unet": _inject(unet, unet_layers(plan, unet), keys.Layout.of(unet.config))}
     if plan.text_encoders and encoders:
         found: dict[str, LoraLayer] = {}
         for which, encoder in _numbered(encoders):
-            targets = dict.fromkeys(keys.text_encoder_targets(encoder), (plan.rank, plan.alpha))
-            found |= _inject(encoder, targets, which)
+            found |= _inject(encoder, text_encoder_layers(plan, encoder), which)
         layers["text_encoders"] = found
     for name, layer in ((name, layer) for members in layers.values() for name, layer in members.items()):
         _initialise(layer, key(plan.seed, name, "LoRA"))
@@ -248,7 +240,3 @@ def learned_by(layer: Any) -> tuple[nn.Parameter, ...]:
     """Down, up, and the magnitude where there is one."""
     magnitude = dora.magnitude_of(layer)
     return (*weights_of(layer), magnitude.weight) if magnitude else weights_of(layer)
-
-
-def _kernel(module: nn.Module) -> int:
-    return int(module.kernel_size[0]) if isinstance(module, nn.Conv2d) else 1

@@ -304,3 +304,32 @@ def test_a_dora_is_one_of_lycoris_there_and_comes_back(frozen: FrozenPlan, tmp_p
     assert told["network_args"] == ["algo=lora", "preset=attn-mlp", "dora_wd=True", "wd_on_output=True"]
     assert read(tmp_path).choices["dora"] is True
     assert "dora" in {problem.code for problem in done.problems}
+
+
+def test_ranks_of_parts_are_ranks_of_blocks_there_and_come_back(frozen: FrozenPlan, tmp_path: Path) -> None:
+    plan = replace(frozen.plan, down_rank=0, up_rank=12, text_encoders=True, text_encoder_rank=3)
+    done = export(replace(frozen, plan=plan), tmp_path)
+    told = sd_scripts.training(tmp_path / TRAINING)
+    assert told["network_module"] == "networks.lora"
+    assert told["network_args"][0] == "block_dims=" + ",".join(["0"] * 10 + ["4"] * 3 + ["12"] * 9 + ["0"])
+    found = read(tmp_path)
+    assert found.plan().up_rank == 12 and found.plan().mid_rank is None and found.plan().text_encoder_rank == 3
+    assert not {"blocks", "block-alphas"} & {problem.code for problem in found.problems}
+    assert "text-encoder-rank" in {problem.code for problem in done.problems}
+    # By hand, in the words of sd-scripts alone.
+    file = tmp_path / TRAINING
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("boceto_")]
+    text = "\n".join(lines).replace(",12,12,12,12,12,12,12,12,12,0", ",8,8,8,8,8,8,8,8,8,0")
+    text = text.replace("network_args = [", 'network_args = ["block_alphas=' + ",".join(["1"] * 23) + '",')
+    file.write_text(text)
+    found = read(tmp_path)
+    assert (found.plan().down_rank, found.plan().mid_rank, found.plan().up_rank) == (0, None, 8)
+    assert "block-alphas" in {problem.code for problem in found.problems}
+
+
+def test_attention_alone_is_a_preset_of_lycoris_there(frozen: FrozenPlan, tmp_path: Path) -> None:
+    done = export(replace(frozen, plan=replace(frozen.plan, layers="attn-only", up_rank=2)), tmp_path)
+    told = sd_scripts.training(tmp_path / TRAINING)
+    assert told["network_args"] == ["algo=lora", "preset=attn-only"]
+    assert {"parts"} <= {problem.code for problem in done.problems}
+    assert (read(tmp_path).choices["layers"], read(tmp_path).choices["up_rank"]) == ("attn-only", 2)
