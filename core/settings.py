@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 OptimizerName = Literal["adamw8bit", "prodigy", "adamw"]
-SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear"]
+SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear", "polynomial"]
 Layers = Literal["attn-mlp", "attn-only"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 

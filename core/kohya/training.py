@@ -11,6 +11,7 @@ from core.kohya.terms import MIXED, OPTIMIZER_WORDS, OWN, PRODIGY, SAVED, TERMS,
 from core.language import _
 from core.lora.module import needs_lycoris, network_args, network_module
 from core.plan.frozen import FrozenPlan
+from core.plan.optimizers import POLYNOMIAL_POWER
 from core.plan.schedule import schedule
 from core.settings import Plan, Settled
 
@@ -85,6 +86,7 @@ def _optimizer(plan: Settled, steps: int) -> Iterator[Row]:
     # “constant” with a warm-up is an error there.
     constant = plan.scheduler == "constant" and plan.warmup
     yield Row("lr_scheduler", "constant_with_warmup" if constant else plan.scheduler)
+    yield Row("lr_scheduler_power", float(POLYNOMIAL_POWER) if plan.scheduler == "polynomial" else None)
     yield Row(
         "lr_warmup_steps",
         plan.warmup,

@@ -55,6 +55,7 @@ _TRAINING: dict[str, Any] = {
     "optimizer_args": list,
     "lr_scheduler": str,
     "lr_scheduler_num_cycles": int,
+    "lr_scheduler_power": float,
     "lr_warmup_steps": (int, float),
     "max_grad_norm": float,
     "max_train_epochs": int,
@@ -106,7 +107,7 @@ _CHOICES = {
     "max_token_length": (150, 225),
     "mixed_precision": ("no", "fp16", "bf16"),
     "save_precision": ("float", "fp16", "bf16"),
-    "lr_scheduler": ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear"),
+    "lr_scheduler": ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear", "polynomial"),
     "optimizer_type": ("AdamW8bit", "Prodigy", "AdamW"),
 }
 
