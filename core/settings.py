@@ -102,8 +102,10 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     prior_pictures: Annotated[int, Meta(ge=0, le=64)] | None = None
     """Pictures of the base itself beside each batch, without the activation word: the style stays with the word."""
+    regularisation: str = ""
+    """A folder of other drawings of the same kind, shown without the activation word instead of the base's pictures."""
     prior_weight: Annotated[float, Meta(gt=0, le=10)] = 1.0
-    """How much a picture of the base counts beside a drawing."""
+    """How much such a picture counts beside a drawing."""
 
     shuffle_tags: bool = True
     """Change the order of the tags from one time to the next, so that none leans on its place."""

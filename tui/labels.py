@@ -49,6 +49,7 @@ def label(name: str) -> str:
         "ip_noise_gamma": _("Input perturbation"),
         "masked_loss": _("Only opaque parts"),
         "prior_pictures": _("Base's own pictures"),
+        "regularisation": _("Folder in their place"),
         "prior_weight": _("Their weight"),
         "shuffle_tags": _("Shuffle tags"),
         "keep_tokens": _("Tags kept in front"),

@@ -18,6 +18,9 @@ def dataset_config(frozen: FrozenPlan, dataset: Path, head: str = "") -> str:
         table("[[datasets.subsets]]", _subset(frozen, str(dataset / folder), repeats), "  ")
         for folder, repeats in folders(frozen)
     ]
+    if frozen.regularisation:
+        beside = [Row("image_dir", frozen.plan.regularisation), Row("num_repeats", 1), Row("is_reg", True)]
+        parts.append(table("[[datasets.subsets]]", beside, "  "))
     return "\n".join(parts)
 
 

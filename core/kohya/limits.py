@@ -29,7 +29,18 @@ def limits(frozen: FrozenPlan) -> list[Problem]:
                 _("Write the path of an SDXL base into training_config.toml."),
             )
         )
-    if plan.prior_pictures:
+    if frozen.regularisation:
+        found.append(
+            _warning(
+                "regularisation",
+                _(
+                    "sd-scripts shows as many regularisation drawings as drawings, in batches of their own; Boceto "
+                    "shows {n} beside each batch, and takes the activation word out of their captions."
+                ).format(n=plan.prior_pictures),
+                _("Weigh them with prior_loss_weight, and see that the word is in none of their captions."),
+            )
+        )
+    elif plan.prior_pictures:
         found.append(
             _warning(
                 "prior-pictures",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from core.kohya.reader import Reader, brief
@@ -104,11 +104,15 @@ def strangers(reader: Reader) -> None:
 
 def _folders(reader: Reader) -> None:
     folders = reader.said.folders
-    if any(folder.regularisation for folder in folders):
+    beside = [folder.path for folder in folders if folder.regularisation]
+    if len(beside) == 1 and beside[0] and Path(beside[0]).is_dir():
+        reader.take("regularisation", beside[0], "image_dir")
+        reader.choices.pop("prior_pictures", None)
+    elif beside:
         reader.tell(
             "regularisation",
-            _("It has a folder of regularisation images, which Boceto does not read."),
-            _("Boceto makes such pictures with the base itself: --prior-pictures says how many beside each batch."),
+            _("It has regularisation images in several folders, or in one that is not on this disk."),
+            _("Name one with --regularisation, or let the base make such pictures: --prior-pictures says how many."),
         )
     # A folder “10_hands” with 10 repeats is read so here as well.
     repeats = Counter(

@@ -201,7 +201,7 @@ def _reasons() -> dict[str, str]:
     same = {
         *("optimizer", "learning_rate", "text_encoder_rate", "weight_decay", "betas", "d_coef", "d0", "scheduler"),
         *("warmup", "conv_rank", "conv_alpha", "text_encoders", "caption_chunks", "resolution", "save_precision"),
-        *("masked_loss", "dora"),
+        *("masked_loss", "dora", "regularisation"),
     }
     told = {
         "prior_pictures": _(

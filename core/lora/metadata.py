@@ -23,6 +23,7 @@ _OPTIMIZERS = {
 }
 _DATASET = "dataset"
 """Stands for the folder's name, which stays at home unless asked for."""
+_REGULARISATION = {"num_repeats": 1, "image_dir": "regularisation", "is_reg": True}
 
 
 def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: int, precision: str) -> dict[str, str]:
@@ -53,7 +54,7 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_epoch": epoch,
         "ss_num_train_images": images,
         "ss_num_validation_images": len(frozen.drawings) - len(frozen.trained),
-        "ss_num_reg_images": 0,
+        "ss_num_reg_images": len(frozen.regularisation),
         "ss_prior_loss_weight": plan.prior_weight,
         "ss_gradient_checkpointing": plan.checkpointing,
         "ss_gradient_accumulation_steps": 1,
@@ -105,6 +106,7 @@ def _shown(plan: Settled) -> Settled:
         plan,
         preview_prompts=(),
         init_lora="",
+        regularisation="",
         checkpoint_seconds=usual.checkpoint_seconds,
         time_budget=usual.time_budget,
     )
@@ -130,7 +132,7 @@ def _dataset(frozen: FrozenPlan, folder: str) -> dict[str, object]:
         "is_dreambooth": True,
         "batch_size_per_device": plan.batch_size,
         "num_train_images": sum(one.repeats or plan.repeats for one in frozen.trained),
-        "num_reg_images": 0,
+        "num_reg_images": len(frozen.regularisation),
         "resolution": [plan.resolution, plan.resolution],
         "enable_bucket": True,
         "bucket_info": {
@@ -148,7 +150,8 @@ def _dataset(frozen: FrozenPlan, folder: str) -> dict[str, object]:
                 "keep_tokens": plan.keep_tokens,
                 "image_dir": folder,
                 "is_reg": False,
-            }
+            },
+            *([_REGULARISATION | {"img_count": len(frozen.regularisation)}] if frozen.regularisation else []),
         ],
     }
 

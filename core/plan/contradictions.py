@@ -20,3 +20,9 @@ def refuse_contradictions(plan: Settled) -> None:
             _("The ranks of its first blocks, its middle and its last blocks are all 0."),
             _("Leave one of --down-rank, --mid-rank and --up-rank out."),
         )
+    if plan.regularisation and not plan.prior_pictures:
+        raise BocetoError(
+            _("A folder of regularisation drawings is named, and none of them would be shown."),
+            _("The plan wants no pictures beside a batch (--prior-pictures 0)."),
+            _("Leave --prior-pictures out, or --regularisation."),
+        )

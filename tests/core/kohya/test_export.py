@@ -42,7 +42,7 @@ def values(choice: Choice) -> some.SearchStrategy[Any]:
         return some.integers(1, 3)
     if choice.name == "epochs":
         return some.integers(1, 3)
-    if choice.name == "init_lora":
+    if choice.name in ("init_lora", "regularisation"):
         return some.just("")
     match choice.kind:
         case "one of":
@@ -333,3 +333,19 @@ def test_attention_alone_is_a_preset_of_lycoris_there(frozen: FrozenPlan, tmp_pa
     assert told["network_args"] == ["algo=lora", "preset=attn-only"]
     assert {"parts"} <= {problem.code for problem in done.problems}
     assert (read(tmp_path).choices["layers"], read(tmp_path).choices["up_rank"]) == ("attn-only", 2)
+
+
+def test_regularisation_drawings_are_a_subset_there_and_come_back(small: tuple[Place, Project], tmp_path: Path) -> None:
+    place, project = small
+    (tmp_path / "others").mkdir()
+    Image.effect_noise((80, 80), 90).save(tmp_path / "others" / "a.png")
+    plan = replace(SHORT, regularisation=str(tmp_path / "others"), prior_pictures=2, held_out=0)
+    frozen = freeze(place, replace(project, plan=plan))
+    done = export(frozen, tmp_path / "out")
+    *_own, last = sd_scripts.dataset(tmp_path / "out" / DATASET)["datasets"][0]["subsets"]
+    assert last == {"image_dir": str(tmp_path / "others"), "num_repeats": 1, "is_reg": True}
+    codes = {problem.code for problem in done.problems}
+    assert "regularisation" in codes and "prior-pictures" not in codes
+    found = read(tmp_path / "out")
+    assert found.plan() == msgspec.convert(msgspec.structs.asdict(frozen.plan), Plan)
+    assert found.answers["dataset"] == str(place.dataset(project))
