@@ -113,6 +113,8 @@ def _held_out(drawings: int) -> tuple[int, str]:
 
 
 def _prior_pictures(project: Project) -> tuple[int, str]:
+    if project.plan.regularisation:
+        return max(1, project.plan.batch_size // 3), _("a folder of regularisation drawings is named")
     if not project.activation_word:
         return 0, _("without an activation word nothing could tell the drawings from the base's own pictures")
     if project.kind == "character":

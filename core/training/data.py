@@ -1,6 +1,6 @@
 """The data of a run on the device, and the batch of any step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -78,10 +78,12 @@ class Data:
         texts: Texts,
         timesteps_of_base: int,
         place: torch.device,
+        masks: Mapping[tuple[int, bool], Tensor] | None = None,
     ) -> None:
         self._plan, self._place, self._texts, self._range = frozen.plan, place, texts, timesteps_of_base
         self._latents = {which: tensor.to(place) for which, tensor in latents.items()}
         self._prior = [tensor.to(place) for tensor in prior]
+        self._masks = None if masks is None else {which: mask.to(place) for which, mask in masks.items()}
         self._time_ids = torch.tensor(
             [time_ids(drawing.placement) for drawing in frozen.drawings], dtype=torch.float32, device=place
         )
@@ -108,6 +110,7 @@ class Data:
             added=added,
             timesteps=sent(timesteps(self._plan.seed, step.index, len(step.sights), self._range), self._place),
             weights=sent(torch.tensor(weights), self._place),
+            mask=self._mask([None if sight.prior else (sight.picture, sight.flip) for sight in step.sights], latents),
         )
 
     def fixed(self, samples: Sequence[FixedSample]) -> Batch:
@@ -123,6 +126,7 @@ class Data:
             noise=torch.cat([noise(sample.seed, "fixed", one) for sample in samples]).to(self._place),
             timesteps=torch.tensor([sample.timestep for sample in samples], device=self._place),
             weights=torch.ones(len(samples), device=self._place),
+            mask=self._mask([(sample.drawing, False) for sample in samples], latents),
         )
 
     def shape(self, sample: FixedSample) -> tuple[int, ...]:
@@ -132,6 +136,13 @@ class Data:
     def texts(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Context and pooled of captions by number."""
         return self._texts(numbers)
+
+    def _mask(self, which: Sequence[tuple[int, bool] | None], latents: Tensor) -> Tensor | None:
+        """The masks of drawings; None stands for a picture of the base, all of which counts."""
+        if self._masks is None:
+            return None
+        whole = torch.ones_like(latents[0, :1])
+        return torch.stack([whole if one is None else self._masks[one] for one in which])
 
     def _of(self, sight: Sight) -> Tensor:
         return self._prior[sight.picture] if sight.prior else self._latents[sight.picture, sight.flip]

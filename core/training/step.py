@@ -81,6 +81,8 @@ class Batch:
     """(batch,): how much each picture counts."""
     added: Tensor | None = None
     """The noise that is mixed into the latents, where it is more than `noise` (input perturbation)."""
+    mask: Tensor | None = None
+    """(batch, 1, height, width): how much each place counts, 0 to 1, where not all of them count alike."""
 
     def parts(self, pieces: int) -> list["Batch"]:
         """The same in pieces of nearly one size, none of them empty."""
@@ -101,13 +103,19 @@ def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled
 
 
 def losses(unet: Any, batch: Batch, noising: Noising, dtype: torch.dtype) -> Tensor:
-    """The squared error of each picture, unweighted: shape (batch,), fp32."""
+    """The squared error of each picture, unweighted: shape (batch,), fp32.
+
+    With a mask it is still the mean over all places (sd-scripts, `apply_masked_loss`): a small figure counts little.
+    """
     added = batch.noise if batch.added is None else batch.added
     noisy = noising.mix(batch.latents, added, batch.timesteps).to(dtype)
     # Sizes stay in fp32: bf16 would make 1352 pixels of 1350, and their sines would be of another drawing.
     answer = predict(unet, noisy, batch.timesteps, batch.context.to(dtype), batch.pooled.to(dtype), batch.time_ids)
     target = noising.target(batch.latents, batch.noise, batch.timesteps)
-    return functional.mse_loss(answer.float(), target.float(), reduction="none").mean(dim=(1, 2, 3))
+    squared = functional.mse_loss(answer.float(), target.float(), reduction="none")
+    if batch.mask is not None:
+        squared = squared * batch.mask
+    return squared.mean(dim=(1, 2, 3))
 
 
 def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype, debiased: bool = False) -> Tensor:

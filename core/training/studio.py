@@ -21,9 +21,11 @@ from core.settings import Settled
 from core.training import checkpointing, nf4, prepare
 from core.training import network as networks
 from core.training.average import Average
+from core.training.beside import regularisation
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
+from core.training.masks import masks as masks_of
 from core.training.network import Network
 from core.training.optimizer import Optimizer
 from core.training.step import Noising
@@ -100,12 +102,15 @@ def open_studio(
         base, texts, tokenizers, chunks, lambda: load.text_encoders(base, place, dtype), dtype
     )
     free()
-    latents = yield from _latents(frozen, schedule, device)
+    latents, beside = yield from _latents(frozen, schedule, device)
+    masks = (yield from _masks(frozen, list(latents))) if plan.masked_loss else None
     free()
     yield Phase(name="load")
     unet = (nf4 if measures.nf4 else load).unet(base, place, dtype)
-    prior = yield from prepare.prior_pictures(
-        base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype, measures.tight
+    prior = beside or (
+        yield from prepare.prior_pictures(
+            base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype, measures.tight
+        )
     )
     free()
     encoders = load.text_encoders(base, place, dtype) if plan.text_encoders else None
@@ -121,6 +126,7 @@ def open_studio(
         Texts(base, entries, texts, tokenizers, chunks, place, encoders),
         scheduler.config.num_train_timesteps,
         place,
+        masks,
     )
     return Studio(
         frozen=frozen,
@@ -148,16 +154,27 @@ def _optimizer(plan: Settled, network: Network, steps: int, device: Device, meas
 
 def _latents(
     frozen: FrozenPlan, schedule: Schedule, device: Device
-) -> Generator[Event, None, dict[tuple[int, bool], Tensor]]:
-    """The latents of exactly those drawings, flipped or not, that the schedule shows or measures."""
+) -> Generator[Event, None, tuple[dict[tuple[int, bool], Tensor], prepare.Entries]]:
+    """The latents of exactly those drawings, flipped or not, that the schedule shows or measures.
+
+    After them those of the regularisation drawings, in the order of the schedule's prior pictures.
+    """
     wanted = {(sight.picture, sight.flip) for step in schedule.steps for sight in step.sights if not sight.prior}
     wanted |= {(sample.drawing, False) for sample in schedule.fixed}
     order = sorted(wanted)
     entries = yield from prepare.drawings(
         frozen.base,
         Path(frozen.dataset),
-        [(frozen.drawings[index], flipped) for index, flipped in order],
+        [*((frozen.drawings[index], flipped) for index, flipped in order), *regularisation(frozen, schedule)],
         # In fp32 always: bf16 costs 0.8 % of the latents (rms, on the base in the box), and it is done once.
         lambda: load.vae(frozen.base, device.place, torch.float32),
     )
-    return {which: entry["latents"] for which, entry in zip(order, entries, strict=True)}
+    own = zip(order, entries, strict=False)
+    return {which: entry["latents"] for which, entry in own}, entries[len(order) :]
+
+
+def _masks(frozen: FrozenPlan, order: list[tuple[int, bool]]) -> Generator[Event, None, dict[tuple[int, bool], Tensor]]:
+    """The masks of the same drawings as the latents."""
+    wanted = [(frozen.drawings[index], flipped) for index, flipped in order]
+    found = yield from masks_of(Path(frozen.dataset), frozen.base.vae_factor, wanted)
+    return dict(zip(order, found, strict=True))
