@@ -211,6 +211,7 @@ def _reasons() -> dict[str, str]:
         "tag_counts": _("sd-scripts writes every tag into the file, or no metadata at all."),
         "file_names": _("sd-scripts writes the names of folders and of the base into the file."),
         "ema": _("sd-scripts trains without an average of past weights."),
+        "gpus": _("sd-scripts takes it from `accelerate launch --num_processes`."),
         "folder_repeats": _("In the dataset's file each folder has its own number."),
         "preview_every": "",
         "preview_prompts": "",

@@ -38,7 +38,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
         if requests.take("pause"):
             yield from _paused(requests, done)
             meter.pause()
-        if requests.stop or time.monotonic() >= deadline:
+        if studio.ranks.agree(requests.stop or time.monotonic() >= deadline):
             if done > begun:
                 yield from _kept(studio, run, meter, done)
                 yield _save(studio, done, step.epoch, f"-step{done:08d}")
@@ -73,12 +73,20 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     yield Finished(step=done, path=final.path)
 
 
+def assist(studio: Studio, done: int) -> None:
+    """Make the same steps in a process that is not the first, which decides, saves and speaks."""
+    for step in studio.schedule.from_step(done):
+        if studio.ranks.agree(False):
+            return
+        learn(studio, step)
+
+
 def learn(studio: Studio, step: Step) -> torch.Tensor:
     """Make one step. Returns its loss, still on the device."""
     with studio.mixed():
         found = loss(
             studio.unet,
-            studio.data.batch(step),
+            studio.data.batch(step, studio.ranks),
             studio.noising,
             studio.frozen.plan.min_snr_gamma,
             studio.device.dtype,

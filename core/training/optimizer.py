@@ -12,13 +12,14 @@ from core.plan.optimizers import rate_factor
 from core.settings import Settled
 from core.training.network import Network
 from core.training.norms import hold
+from core.training.ranks import ALONE, Ranks
 
 
 class Optimizer:
     """One of AdamW8bit, Prodigy and AdamW, with the plan's arguments and its rate for every step."""
 
-    def __init__(self, plan: Settled, network: Network, steps: int, scaled: bool) -> None:
-        self.plan, self.network, self.steps = plan, network, steps
+    def __init__(self, plan: Settled, network: Network, steps: int, scaled: bool, ranks: Ranks = ALONE) -> None:
+        self.plan, self.network, self.steps, self._ranks = plan, network, steps, ranks
         self._inner = _make(plan, network)
         self._rates = [group["lr"] for group in self._inner.param_groups]
         self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
@@ -33,12 +34,14 @@ class Optimizer:
         """
         self.network.zero_grad()
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        # From here on everything is of the whole step, and the same in every process of the training.
+        loss = self._ranks.add_up(self.network, loss)
         for group, rate in zip(self._inner.param_groups, self._rates, strict=True):
             group["lr"] = rate * rate_factor(self.plan, step, self.steps)
         self._scaler.unscale_(self._inner)
         most = self.plan.max_grad_norm or inf
         length = torch.nn.utils.clip_grad_norm_(self.network.parameters, most, foreach=True)
-        self.broken = ~(torch.isfinite(length) & torch.isfinite(loss.detach()))
+        self.broken = ~(torch.isfinite(length) & torch.isfinite(loss))
         if self._scaler.is_enabled():
             self._scaler.step(self._inner)
             self._scaler.update()
@@ -51,8 +54,8 @@ class Optimizer:
         if self.plan.scale_weight_norms:
             hold(self.network, self.plan.scale_weight_norms, self.broken)
         if self._scaler.is_enabled():
-            return loss.detach()
-        return torch.where(self.broken, torch.full_like(loss, nan), loss).detach()
+            return loss
+        return torch.where(self.broken, torch.full_like(loss, nan), loss)
 
     @property
     def rate(self) -> float:

@@ -81,6 +81,8 @@ class Batch:
     """(batch,): how much each picture counts."""
     added: Tensor | None = None
     """The noise that is mixed into the latents, where it is more than `noise` (input perturbation)."""
+    whole: int = 0
+    """How many pictures the step has, where this is a part of them."""
 
 
 def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor, time_ids: Tensor) -> Tensor:
@@ -101,9 +103,9 @@ def losses(unet: Any, batch: Batch, noising: Noising, dtype: torch.dtype) -> Ten
 
 
 def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype, debiased: bool = False) -> Tensor:
-    """What the step makes smaller: the weighted mean over the batch."""
+    """What the step makes smaller: the weighted mean over the batch, or this part's share in that of the whole step."""
     each = losses(unet, batch, noising, dtype)
-    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).mean()
+    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).sum() / (batch.whole or len(each))
 
 
 def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:

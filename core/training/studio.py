@@ -22,6 +22,7 @@ from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
 from core.training.network import Network
 from core.training.optimizer import Optimizer
+from core.training.ranks import ALONE, Ranks
 from core.training.step import Noising
 from core.training.warm import begin_from
 
@@ -45,6 +46,8 @@ class Studio:
     """Prompt, the number of its text, and seed."""
     average: Average | None = None
     """Of the weights, where the plan wants it: what files, previews and fixed losses are of."""
+    ranks: Ranks = ALONE
+    """This process among those that make each step together."""
 
     @property
     def total(self) -> int:
@@ -61,7 +64,7 @@ class Studio:
 
 
 def open_studio(
-    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True
+    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True, ranks: Ranks = ALONE
 ) -> Generator[Event, None, Studio]:
     """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer.
 
@@ -107,7 +110,7 @@ def open_studio(
         device=device,
         unet=unet,
         network=network,
-        optimizer=Optimizer(plan, network, len(schedule.steps), device.scaled),
+        optimizer=Optimizer(plan, network, len(schedule.steps), device.scaled, ranks),
         data=data,
         noising=Noising.of(scheduler, base.prediction, place),
         chunks=chunks,
@@ -115,6 +118,7 @@ def open_studio(
             (prompt, texts.index(prompt), key(plan.seed, index, "preview")) for index, prompt in enumerate(prompts)
         ),
         average=Average(network, plan.ema) if plan.ema else None,
+        ranks=ranks,
     )
 
 
