@@ -7,7 +7,7 @@ from shlex import quote
 
 from core import hardware, toml
 from core.errors import BocetoError
-from core.language import _, ngettext
+from core.language import _
 from core.runs.run import Run
 
 TRAINING = "core.training.job"
@@ -68,8 +68,11 @@ def too_few(wanted: int, present: int) -> BocetoError:
     """The refusal of a plan that asks for more GPUs than this machine has."""
     return BocetoError(
         _("The plan asks for {wanted} GPUs here.").format(wanted=wanted),
-        ngettext("This machine shows {n}.", "This machine shows {n}.", present).format(n=present),
-        _("Begin a training with --gpus {present}, or split it over machines with --nodes.").format(present=present),
+        _("There are {present} on this machine that may be used.").format(present=present),
+        _(
+            "Begin a training with --gpus {present}. One that --nodes has split over machines goes on with the line "
+            "that was printed then."
+        ).format(present=present),
     )
 
 
