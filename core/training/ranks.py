@@ -81,19 +81,20 @@ class Ranks:
 
     def meet(self) -> None:
         """Wait until all are here. Raises BocetoError when another is gone."""
+        if self.alone:
+            return
         from torch import distributed
 
-        if not self.alone:
-            with _all_there():
-                distributed.barrier(group=self.words)
+        with _all_there():
+            distributed.barrier(group=self.words)
 
     def add_up(self, network: "Network", loss: "Tensor") -> "Tensor":
         """Make of the parts' gradients and losses those of the whole step. Returns that loss, without a gradient."""
-        from torch import distributed
-
         loss = loss.detach()
         if self.alone:
             return loss
+        from torch import distributed
+
         network.gradients[-1] = loss
         with _all_there():
             distributed.all_reduce(network.gradients)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 from multiprocessing.process import BaseProcess
@@ -23,20 +24,21 @@ from core.plan.frozen import freeze
 from core.plan.schedule import schedule
 from core.runs import events
 from core.runs.follow import follow
+from core.runs.job import EXIT_FAILED, Requests, carry_along, carry_out
 from core.runs.launch import launch, stop
 from core.runs.run import Run
 from core.settings import Plan
-from core.training import job
+from core.training import checkpoint, job, ranks
 from core.training.ranks import Ranks
 from tests.conftest import SHORT, small_project
 from tests.core.training.test_resume import PATIENCE, finish, forks, has, wait_for
 
 TWO = replace(SHORT, batch_size=2, gpus=2, repeats=1, held_out=0, learning_rate=1e-4)
 """A rate at which the noise of the last bits, which Adam divides by itself, stays below what is asked."""
-LONG = replace(TWO, repeats=5, save_every=2)
-"""18 steps with a whole batch of 4 of the 7 drawings: time enough to be disturbed."""
+LONG = replace(TWO, repeats=4, save_every=2)
+"""14 steps with a whole batch of 4 of the 7 drawings: time enough to be disturbed."""
 
-Begin = Callable[[Run, int], list[BaseProcess]]
+Begin = Callable[..., list[BaseProcess]]
 
 
 def fork(folder: Path, environment: dict[str, str]) -> None:
@@ -58,16 +60,18 @@ def begin(home: None) -> Iterator[Begin]:
     """Starts the processes of a run without waiting for the libraries; none outlives the test."""
     begun: list[BaseProcess] = []
 
-    def start(run: Run, world: int, *others: dict[str, str]) -> list[BaseProcess]:
+    def start(
+        run: Run, world: int, other: dict[str, str] | None = None, what: Callable[..., None] = fork
+    ) -> list[BaseProcess]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         numbers = {"WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world)}
         for rank in range(world):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | (others[rank - 1] if 0 < rank <= len(others) else {})
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), **(other or {} if rank else {})}
             started = {**os.environ, **meeting, **numbers, **own} if world > 1 else dict(os.environ)
-            process = forks.Process(target=fork, args=(run.folder, started))
+            process = forks.Process(target=what, args=(run.folder, started))
             process.start()
             begun.append(process)
         return begun[-world:]
@@ -137,7 +141,7 @@ def test_started_by_torchrun_it_is_stopped_by_a_signal_and_goes_on_to_the_same_f
     wait_for(run, has(events.Stepped))
     os.kill(pid, signal.SIGTERM)
     *_, last = follow(run)
-    assert isinstance(last, events.Stopped) and last.reason == "asked" and 0 < last.step < 18
+    assert isinstance(last, events.Stopped) and last.reason == "asked" and 0 < last.step < 14
     first, second = begin(run, 2)
     assert finish(run, first) == finish(whole, undisturbed)
     second.join(PATIENCE)
@@ -159,7 +163,7 @@ def test_a_stop_while_it_prepares_reaches_all(tmp_path, begin):
         assert process.exitcode == 0
 
 
-def test_when_one_is_killed_the_run_has_failed_and_goes_on_from_its_checkpoint(tmp_path, begin):
+def test_when_one_is_killed_the_run_has_failed_and_can_go_on(tmp_path):
     run = new_run(tmp_path / "broken", replace(LONG, checkpoint_seconds=0.001))
     launch(run)
     wait_for(run, has(events.Checkpointed, step=3))
@@ -167,9 +171,8 @@ def test_when_one_is_killed_the_run_has_failed_and_goes_on_from_its_checkpoint(t
     *_, last = follow(run)
     assert isinstance(last, events.Failed), last
     assert "Another process of this training is gone" in last.title and "resume" in last.hint
-    assert run.status().phase == "failed"
-    finish(run, begin(run, 2)[0])
-    assert [event.step for event in run.history() if isinstance(event, events.Started)][1] >= 3
+    assert run.status().phase == "failed" and not any(isinstance(event, events.Stopped) for event in run.history())
+    assert checkpoint.newest(run.checkpoints)
 
 
 def test_when_one_fails_the_run_says_why(tmp_path, begin, monkeypatch):
@@ -190,6 +193,37 @@ def test_when_one_fails_the_run_says_why(tmp_path, begin, monkeypatch):
     assert "[1] ERROR" in run.log_file.read_text()
 
 
+def hung(folder: Path, environment: dict[str, str]) -> None:
+    """The first waits as for a device whose work never ends; the second fails."""
+    os.environ.update(environment)
+    ranks._GRACE, ranks._LOOK_EVERY = 0.2, 0.05
+
+    def waits(run: Run, requests: Requests) -> Iterator[events.Event]:
+        with ranks.joined(2, run, lambda: requests.stop):
+            yield events.Started(pid=os.getpid(), host="here", device="none", total=9, step=4)
+            yield events.Phase(name="train")
+            time.sleep(PATIENCE)
+
+    def fails(run: Run, requests: Requests) -> None:
+        with ranks.joined(2, run, lambda: requests.terminated):
+            raise BocetoError("The paper is wet.", "It rained.", "Wait a day.")
+
+    sys.exit(carry_along(folder, fails) if ranks.number() else carry_out(folder, waits))
+
+
+def test_one_that_waits_in_vain_for_its_device_still_says_why(tmp_path, begin):
+    run = new_run(tmp_path / "one", TWO)
+    begun = begin(run, 2, what=hung)
+    for process in begun:
+        process.join(PATIENCE)
+        assert process.exitcode == EXIT_FAILED
+    last = run.history()[-1]
+    assert isinstance(last, events.Failed)
+    assert (last.title, last.detail, last.hint) == ("The paper is wet.", "It rained.", "Wait a day.")
+    status = run.status()
+    assert (status.phase, status.step, status.total) == ("failed", 4, 9) and not run.is_alive()
+
+
 def test_a_run_of_several_is_not_carried_out_by_one(tmp_path, begin):
     run = new_run(tmp_path / "one", TWO)
     (process,) = begin(run, 1)
@@ -202,9 +236,9 @@ def test_a_step_is_dealt_out_whole():
     for world in (2, 3, 8):
         for count in range(1, 20):
             pictures = list(range(count))
-            ranks = [Ranks(rank, world) for rank in range(world)]
-            parts = [pictures[one.part(count)] for one in ranks]
-            own = [part for one, part in zip(ranks, parts, strict=True) if one.weight(count)]
+            each = [Ranks(rank, world) for rank in range(world)]
+            parts = [pictures[one.part(count)] for one in each]
+            own = [part for one, part in zip(each, parts, strict=True) if one.weight(count)]
             assert sorted(chain.from_iterable(own)) == pictures, "each picture is one process's"
             assert all(parts) and max(map(len, parts)) == -(-count // world), "none does nothing, none does too much"
 
