@@ -29,6 +29,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How many times the training goes through all repeats. Left out: what makes 300 to 500 steps."""
     batch_size: Annotated[int, Meta(ge=1, le=64)] = 6
     """How many drawings one step looks at together. More is faster and takes more memory."""
+    gpus: Annotated[int, Meta(ge=1, le=1024)] = 1
+    """How many GPUs train together. Each looks at a batch of its own, so a step sees so many times the batch size."""
 
     optimizer: OptimizerName | None = None
     """What moves the weights: AdamW8bit for many drawings, Prodigy for few, AdamW where neither runs."""
@@ -159,6 +161,11 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Write into the LoRA file how often each tag was used, so that others know what to ask it for."""
     file_names: bool = False
     """Write the names of the dataset's folder and of the base into the LoRA file too."""
+
+    @property
+    def whole_batch(self) -> int:
+        """How many drawings one step looks at, on all GPUs together."""
+        return self.batch_size * self.gpus
 
 
 class Settled(Plan, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -15,6 +15,7 @@ def label(name: str) -> str:
         "folder_repeats": _("Repeats by folder"),
         "epochs": _("Epochs"),
         "batch_size": _("Batch size"),
+        "gpus": _("GPUs"),
         "optimizer": _("Optimizer"),
         "learning_rate": _("Learning rate"),
         "text_encoder_rate": _("Text encoders' rate"),

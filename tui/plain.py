@@ -189,7 +189,7 @@ def _base(work: Work) -> Work:
 
 def _steps(work: Work) -> Work:
     plan, (settled, per_bucket, numbered) = work.project.plan, _settled(work)
-    offers = suggestions(per_bucket, settled.batch_size, (settled.repeats, settled.epochs), numbered)
+    offers = suggestions(per_bucket, settled.batch_size, (settled.repeats, settled.epochs), numbered, settled.gpus)
     offered = [f"{offer.repeats} {offer.epochs} {offer.batch_size}" for offer in offers]
     now = f"{settled.repeats} {settled.epochs} {settled.batch_size}"
     default = str(offered.index(now) + 1) if now in offered else now
@@ -218,7 +218,7 @@ def _steps(work: Work) -> Work:
     plan = ask_for(question, default, "\n".join([guide, *helps]), take)
     work = work.with_project(replace(work.project, plan=plan))
     settled, per_bucket, numbered = _settled(work)
-    reckoned = count(per_bucket, settled.repeats, settled.batch_size, settled.epochs, numbered)
+    reckoned = count(per_bucket, settled.repeats, settled.batch_size, settled.epochs, numbered, settled.gpus)
     if reckoned.real < TARGET.start:
         say(_("Fewer than 300 steps: the LoRA may learn too little."))
     elif not reckoned.in_target:

@@ -26,7 +26,7 @@ def facts(
     """
     plan, used = frozen.plan, len(frozen.drawings)
     per_bucket, numbered = frozen.per_bucket
-    steps = steps_per_epoch(per_bucket, plan.repeats, plan.batch_size, numbered) * plan.epochs
+    steps = steps_per_epoch(per_bucket, plan.repeats, plan.whole_batch, numbered) * plan.epochs
     drawings = ngettext("{n} drawing", "{n} drawings", used).format(n=used)
     if held_out := used - len(frozen.trained):
         drawings += ", " + _("{n} of them held out").format(n=held_out)

@@ -55,8 +55,9 @@ def export(frozen: FrozenPlan, folder: Path, *, copy: bool = False) -> Exported:
     }
     for name, text in texts.items():
         write_text(folder / name, text)
+    several = f" --multi_gpu --num_processes={frozen.plan.gpus}" if frozen.plan.gpus > 1 else ""
     command = (
-        "accelerate launch sdxl_train_network.py"
+        f"accelerate launch{several} sdxl_train_network.py"
         f" --config_file={quote(str(folder / TRAINING))} --dataset_config={quote(str(folder / DATASET))}"
     )
     return Exported(tuple(folder / name for name in texts), tuple(problems), command)

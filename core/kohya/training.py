@@ -223,6 +223,7 @@ def _reasons() -> dict[str, str]:
         "up_rank": "",
         "text_encoder_rank": _("sd-scripts gives the text encoders the rank and alpha of network_dim."),
         "text_encoder_alpha": "",
+        "gpus": _("sd-scripts takes it from `accelerate launch --num_processes`."),
         "folder_repeats": _("In the dataset's file each folder has its own number."),
         "preview_every": "",
         "preview_prompts": "",

@@ -122,7 +122,7 @@ def schedule(frozen: FrozenPlan) -> Schedule:
                 for member in batch
             )
             beside = source(plan.seed, index, "prior pictures").choices(
-                prior_sights.get(bucket, []), k=plan.prior_pictures if bucket in prior_sights else 0
+                prior_sights.get(bucket, []), k=plan.prior_pictures * plan.gpus if bucket in prior_sights else 0
             )
             steps.append(Step(index, epoch, bucket, sights + tuple(beside), ends_epoch=place == len(batches) - 1))
     fixed = tuple(_fixed(frozen, texts))
@@ -163,7 +163,8 @@ def _batches(shown: list[int], plan: Settled, place: str) -> Iterator[tuple[int,
     """One epoch of one bucket, in batches; the last may be smaller, none is dropped (sd-scripts, `make_buckets`)."""
     shown = list(shown)
     source(plan.seed, place, "order of drawings").shuffle(shown)
-    return (tuple(shown[start : start + plan.batch_size]) for start in range(0, len(shown), plan.batch_size))
+    size = plan.whole_batch
+    return (tuple(shown[start : start + size]) for start in range(0, len(shown), size))
 
 
 def _prior(

@@ -36,6 +36,8 @@ class Status(Struct, frozen=True):
     pid: int = 0
     host: str = ""
     updated: float = 0.0
+    launched: int = 0
+    """The process that was started: the job itself, or torchrun above the several processes of it."""
 
 
 class Run(Struct, frozen=True):

@@ -14,6 +14,7 @@ from core.plan.schedule import FixedSample, Sight, Step
 from core.training.cache import stacked
 from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
+from core.training.ranks import ALONE, Ranks
 from core.training.step import Batch, noise, perturbed, timesteps
 
 FITS = 0.1
@@ -88,29 +89,37 @@ class Data:
             [time_ids(drawing.placement) for drawing in frozen.drawings], dtype=torch.float32, device=place
         )
 
-    def batch(self, step: Step) -> Batch:
-        """What `step` looks at. All of it follows from the schedule and (seed, step)."""
-        latents = torch.stack([self._of(sight) for sight in step.sights])
-        context, pooled = self._texts([sight.caption for sight in step.sights])
+    def batch(self, step: Step, ranks: Ranks = ALONE) -> Batch:
+        """What `step` looks at in this process. All of it follows from the schedule and (seed, step).
+
+        What is random is drawn for the whole step, of which each process takes its part.
+        """
+        count = len(step.sights)
+        part, weight = ranks.part(count), ranks.weight(count)
+        latents = torch.stack([self._of(sight) for sight in step.sights[part]])
+        context, pooled = self._texts([sight.caption for sight in step.sights[part]])
         own = [sight.picture for sight in step.sights if not sight.prior]
         # A picture of the base gets the size and crop of a drawing: else the style would hang on those numbers
         # instead of the activation word.
         sizes = [sight.picture if not sight.prior else own[place % len(own)] for place, sight in enumerate(step.sights)]
-        weights = [self._plan.prior_weight if sight.prior else 1.0 for sight in step.sights]
-        drawn, added = noise(self._plan.seed, step.index, tuple(latents.shape), self._plan), None
+        weights = [weight * (self._plan.prior_weight if sight.prior else 1.0) for sight in step.sights[part]]
+        drawn, added = noise(self._plan.seed, step.index, (count, *latents.shape[1:]), self._plan), None
         if self._plan.ip_noise_gamma:
             more = perturbed(drawn, self._plan.seed, step.index, self._plan.ip_noise_gamma)
-            added = sent(more, self._place)
+            added = sent(more[part].contiguous(), self._place)
         return Batch(
             latents=latents,
             context=context,
             pooled=pooled,
-            time_ids=self._time_ids[sent(torch.tensor(sizes), self._place)],
-            noise=sent(drawn, self._place),
+            time_ids=self._time_ids[sent(torch.tensor(sizes[part]), self._place)],
+            noise=sent(drawn[part].contiguous(), self._place),
             added=added,
-            timesteps=sent(timesteps(self._plan.seed, step.index, len(step.sights), self._range), self._place),
+            timesteps=sent(timesteps(self._plan.seed, step.index, count, self._range)[part].contiguous(), self._place),
             weights=sent(torch.tensor(weights), self._place),
-            mask=self._mask([None if sight.prior else (sight.picture, sight.flip) for sight in step.sights], latents),
+            mask=self._mask(
+                [None if sight.prior else (sight.picture, sight.flip) for sight in step.sights[part]], latents
+            ),
+            whole=count,
         )
 
     def fixed(self, samples: Sequence[FixedSample]) -> Batch:

@@ -1,14 +1,16 @@
 """The measures of a run that make it fit: found once, kept in its folder, and more of them when they must be."""
 
 from collections.abc import Generator
+from math import ceil
 
 from core.language import _, ngettext
 from core.plan import memory
 from core.plan.frozen import FrozenPlan
 from core.plan.memory import Measures
 from core.plan.schedule import Schedule
-from core.runs.events import Event, Noted
+from core.runs.events import Chosen, Event, Noted
 from core.runs.run import Run
+from core.settings import Settled
 from core.training.loop import OutOfMemoryError
 from core.training.probe import Opening, probed
 from core.training.studio import Studio
@@ -21,14 +23,23 @@ def fitted(
 
     A run that goes on does so with the measures it had. Raises BocetoError when none are enough.
     """
-    plan, measures = frozen.plan, run.measures
+    plan, measures, size = frozen.plan, run.measures, size_of(frozen, schedule)
     if measures is None and limit is not None and memory.known(frozen.base):
-        studio = yield from probed(opening, plan, size_of(frozen, schedule), limit)
-        run.keep_measures(studio.measures)
-        return studio
-    if measures is None:
-        measures = Measures(twice=memory.ALL if plan.checkpointing else 0, nf4=plan.nf4)
-    return (yield from opening(measures))
+        if plan.gpus == 1:
+            studio = yield from probed(opening, plan, size, limit)
+            run.keep_measures(studio.measures)
+            return studio
+        # A probe would need all of them at once: what was reckoned has to do, and leaves some room.
+        measures, why = memory.fitting(plan, *size, limit)
+        run.keep_measures(measures)
+        for one in why:
+            yield Chosen(field=one.field, value=one.value, reason=one.reason)
+    return (yield from opening(measures or as_wished(plan)))
+
+
+def as_wished(plan: Settled) -> Measures:
+    """What the plan itself asks for, where nothing limits it."""
+    return Measures(twice=memory.ALL if plan.checkpointing else 0, nf4=plan.nf4)
 
 
 def smaller(run: Run, frozen: FrozenPlan, schedule: Schedule, measures: Measures, error: OutOfMemoryError) -> Noted:
@@ -47,9 +58,9 @@ def smaller(run: Run, frozen: FrozenPlan, schedule: Schedule, measures: Measures
 
 
 def size_of(frozen: FrozenPlan, schedule: Schedule) -> tuple[int, int, int]:
-    """Pictures in the largest step, latent pixels of each in the largest bucket, and captions that are encoded."""
+    """What one GPU has to hold: pictures of the largest step, latent pixels of each, and captions that are encoded."""
     return (
-        max(len(step.sights) for step in schedule.steps),
+        ceil(max(len(step.sights) for step in schedule.steps) / frozen.plan.gpus),
         max(step.bucket.width * step.bucket.height for step in schedule.steps) // frozen.base.vae_factor**2,
         len(schedule.captions),
     )

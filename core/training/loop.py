@@ -46,7 +46,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
         if requests.take("pause"):
             yield from _paused(requests, done)
             meter.pause()
-        if requests.stop or time.monotonic() >= deadline:
+        if studio.ranks.agree(requests.stop or time.monotonic() >= deadline):
             if done > begun:
                 yield from _kept(studio, run, meter, done)
                 yield _save(studio, done, step.epoch, f"-step{done:08d}")
@@ -55,7 +55,8 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
         try:
             told = learn(studio, step)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            # Several would have to take the same measures at the same step: they end here, and keep what they have.
+            if not (is_out_of_memory(error) and studio.ranks.alone):
                 raise
             # The weights are those of the step before: they move only once a step has all its gradients.
             if done > begun:
@@ -90,6 +91,14 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     yield Finished(step=done, path=final.path)
 
 
+def assist(studio: Studio, done: int) -> None:
+    """Make the same steps in a process that is not the first, which decides, saves and speaks."""
+    for step in studio.schedule.from_step(done):
+        if studio.ranks.agree(False):
+            return
+        learn(studio, step)
+
+
 def learn(studio: Studio, step: Step) -> torch.Tensor:
     """Make one step. Returns its loss, still on the device."""
     told = studio.optimizer.learn(_losses(studio, step), step.index)
@@ -100,11 +109,11 @@ def learn(studio: Studio, step: Step) -> torch.Tensor:
 
 def _losses(studio: Studio, step: Step) -> Iterator[torch.Tensor]:
     """The step's loss, in as many pieces as are looked at one after the other; their sum is the loss of the whole."""
-    plan, batch = studio.frozen.plan, studio.data.batch(step)
+    plan, batch = studio.frozen.plan, studio.data.batch(step, studio.ranks)
     for part in batch.parts(studio.measures.pieces):
         with studio.mixed():
             found = loss(studio.unet, part, studio.noising, plan.min_snr_gamma, studio.device.dtype, plan.debiased)
-        yield found * (len(part.weights) / len(batch.weights)) if studio.measures.pieces > 1 else found
+        yield found
 
 
 def _told(studio: Studio, run: Run, meter: Meter) -> Iterator[Event]:

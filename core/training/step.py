@@ -1,6 +1,6 @@
 """One training step: what SDXL is asked, and how far off its answer is."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -83,16 +83,19 @@ class Batch:
     """The noise that is mixed into the latents, where it is more than `noise` (input perturbation)."""
     mask: Tensor | None = None
     """(batch, 1, height, width): how much each place counts, 0 to 1, where not all of them count alike."""
+    whole: int = 0
+    """How many pictures the step has, where this is a part of them."""
 
     def parts(self, pieces: int) -> list["Batch"]:
         """The same in pieces of nearly one size, none of them empty."""
         pieces = min(pieces, len(self.weights))
-        cut = {
-            field.name: [None] * pieces if value is None else torch.tensor_split(value, pieces)
-            for field in fields(self)
-            for value in (getattr(self, field.name),)
-        }
-        return [Batch(**{name: values[piece] for name, values in cut.items()}) for piece in range(pieces)]  # type: ignore[arg-type]
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        cut = {name: torch.tensor_split(value, pieces) for name, value in tensors.items()}
+        whole = self.whole or len(self.weights)
+        return [
+            replace(self, whole=whole, **{name: values[piece] for name, values in cut.items()})
+            for piece in range(pieces)
+        ]
 
 
 def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor, time_ids: Tensor) -> Tensor:
@@ -119,9 +122,9 @@ def losses(unet: Any, batch: Batch, noising: Noising, dtype: torch.dtype) -> Ten
 
 
 def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype, debiased: bool = False) -> Tensor:
-    """What the step makes smaller: the weighted mean over the batch."""
+    """What the step makes smaller: the weighted mean over the batch, or this part's share in that of the whole step."""
     each = losses(unet, batch, noising, dtype)
-    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).mean()
+    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).sum() / (batch.whole or len(each))
 
 
 def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:

@@ -28,6 +28,7 @@ from core.training.encode import chunks_needed
 from core.training.masks import masks as masks_of
 from core.training.network import Network
 from core.training.optimizer import Optimizer
+from core.training.ranks import ALONE, Ranks
 from core.training.step import Noising
 from core.training.warm import begin_from
 
@@ -53,6 +54,8 @@ class Studio:
     """Of the weights, where the plan wants it: what files, previews and fixed losses are of."""
     measures: Measures = NONE
     """What is done to take less memory."""
+    ranks: Ranks = ALONE
+    """This process among those that make each step together."""
 
     @property
     def total(self) -> int:
@@ -70,7 +73,7 @@ class Studio:
         plan = self.frozen.plan
         return replace(
             self,
-            optimizer=_optimizer(plan, self.network, self.total, self.device, measures),
+            optimizer=_optimizer(plan, self.network, self.total, self.device, measures, self.ranks),
             average=Average(self.network, plan.ema) if plan.ema else None,
             measures=measures,
         )
@@ -85,7 +88,12 @@ class Studio:
 
 
 def open_studio(
-    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True, measures: Measures = NONE
+    frozen: FrozenPlan,
+    schedule: Schedule,
+    device: Device,
+    fresh: bool = True,
+    measures: Measures = NONE,
+    ranks: Ranks = ALONE,
 ) -> Generator[Event, None, Studio]:
     """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer.
 
@@ -134,7 +142,7 @@ def open_studio(
         device=device,
         unet=unet,
         network=network,
-        optimizer=_optimizer(plan, network, len(schedule.steps), device, measures),
+        optimizer=_optimizer(plan, network, len(schedule.steps), device, measures, ranks),
         data=data,
         noising=Noising.of(scheduler, base.prediction, place),
         chunks=chunks,
@@ -143,13 +151,16 @@ def open_studio(
         ),
         average=Average(network, plan.ema) if plan.ema else None,
         measures=measures,
+        ranks=ranks,
     )
 
 
-def _optimizer(plan: Settled, network: Network, steps: int, device: Device, measures: Measures) -> Optimizer:
+def _optimizer(
+    plan: Settled, network: Network, steps: int, device: Device, measures: Measures, ranks: Ranks
+) -> Optimizer:
     if measures.small_optimizer:
         plan = structs.replace(plan, optimizer="adamw8bit")
-    return Optimizer(plan, network, steps, device.scaled)
+    return Optimizer(plan, network, steps, device.scaled, ranks)
 
 
 def _latents(

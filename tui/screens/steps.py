@@ -182,13 +182,14 @@ class Steps(SurveyedScreen):
         if plan is None:
             return
         self.form.note({"repeats": plan.repeats, "epochs": plan.epochs})
-        self._show(count(self._per_bucket, plan.repeats, plan.batch_size, plan.epochs, self._numbered), plan)
+        found = count(self._per_bucket, plan.repeats, plan.batch_size, plan.epochs, self._numbered, plan.gpus)
+        self._show(found, plan)
 
     def _show(self, found: Count, plan: Settled) -> None:
         guide = _("{drawings} drawings × {repeats} repeats ÷ {batch_size} batch × {epochs} epochs = {guide}").format(
             drawings=found.drawings,
             repeats=plan.repeats,
-            batch_size=plan.batch_size,
+            batch_size=found.batch,
             epochs=plan.epochs,
             guide=f"{found.guide:.1f}",
         )
@@ -217,14 +218,14 @@ class Steps(SurveyedScreen):
             facts.append(expected.words)
         self.query_one("#facts", Text).update(" · ".join(facts))
         current = (plan.repeats, plan.epochs)
-        self._offered = suggestions(self._per_bucket, plan.batch_size, current, self._numbered)
+        self._offered = suggestions(self._per_bucket, plan.batch_size, current, self._numbered, plan.gpus)
         marked = self.offers.highlighted
         self.offers.clear_options()
         self.offers.add_options(Option(self._offer(number, offer)) for number, offer in enumerate(self._offered))
         self.offers.highlighted = marked if marked is not None and marked < len(self._offered) else 0
 
     def _advice(self, found: Count) -> str:
-        no_way = obstacle(self._per_bucket, found.batch_size, self._numbered)
+        no_way = obstacle(self._per_bucket, found.batch_size * found.gpus, self._numbered)
         if no_way:
             return no_way
         if found.real < TARGET.start:
