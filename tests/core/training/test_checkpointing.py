@@ -46,7 +46,7 @@ def learned(unet: torch.nn.Module, lora: Network, pieces: int = 1) -> tuple[Tens
     most = 0
     for part in whole.parts(pieces):
         with Living(iter([*unet.parameters(), *lora.parameters])) as living:
-            found = loss(unet, part, noising, 5.0, torch.float32) * len(part.weights) / 3
+            found = loss(unet, part, noising, 5.0, torch.float32)
             most = max(most, living.now)
         found.backward()  # type: ignore[no-untyped-call]
     return torch.cat([group.flat.grad.clone() for group in lora.groups if group.flat.grad is not None]), most
