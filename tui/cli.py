@@ -307,7 +307,8 @@ def _flag(group: Any, choice: Choice) -> None:
         case kind if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         case kind:
-            options |= {"type": kind, "metavar": _("FILE") if kind is str else "N"}
+            path = _("FOLDER") if choice.name == "regularisation" else _("FILE")
+            options |= {"type": kind, "metavar": path if kind is str else "N"}
     group.add_argument("--" + choice.name.replace("_", "-"), **options)
 
 

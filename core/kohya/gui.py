@@ -35,6 +35,8 @@ def said_by_gui(source: Path, table: dict[str, Any]) -> Said:
     arguments = {name: table[name] for name in _ARGUMENTS if table.get(name) not in ("", None)}
     if kind in _CONV:  # with the others the form keeps numbers that are not used
         arguments |= {"conv_dim": table.get("conv_dim") or 0, "conv_alpha": table.get("conv_alpha") or 1}
+    if kind == "lycoris/locon":
+        arguments |= {"dora_wd": table.get("dora_wd", False), "preset": table.get("LyCORIS_preset") or "full"}
     options["network_args"] = arguments
     if (percent := table.get("lr_warmup")) not in ("", None) and not table.get("lr_warmup_steps"):
         options["lr_warmup_steps"] = (finite(percent) or 0.0) / 100

@@ -333,6 +333,10 @@ def test_a_preset_of_kohya_ss_is_a_plan(tmp_path: Path) -> None:
     found = read(path)
     assert "epochs" not in found.choices and "steps" in codes(found)
     assert (found.choices["conv_rank"], found.choices["conv_alpha"]) == (32, 32.0)
+    lycoris = {"LoRA_type": "LyCORIS/LoCon", "LyCORIS_preset": "attn-only", "dora_wd": True}
+    path.write_text(json.dumps({**GUI, "scale_weight_norms": 0, "conv_dim": 0, **lycoris}))
+    found = read(path)
+    assert (found.choices["layers"], found.choices["dora"], found.choices["conv_rank"]) == ("attn-only", True, 0)
 
 
 def test_the_folders_of_kohya_ss_say_the_repeats(tmp_path: Path) -> None:
