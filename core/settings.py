@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 OptimizerName = Literal["adamw8bit", "prodigy", "adamw"]
 SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+GearChoice = Literal["auto", "eager", "compiled", "graphs"]
 
 
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,6 +111,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The arithmetic of the base; the LoRA itself is always trained in fp32."""
     checkpointing: bool = False
     """Compute parts of the step twice to save memory; about a third slower."""
+    gear: GearChoice = "auto"
+    """How steps are carried out: one operation at a time, compiled, or as CUDA graphs. “auto” measures what repays."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 42
     """Everything random follows from this number."""
 

@@ -1,6 +1,7 @@
 """The data of a run on the device, and the batch of any step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from core.captions.tokens import Tokenizer
 from core.images.buckets import time_ids
 from core.plan.frozen import FrozenPlan
 from core.plan.schedule import FixedSample, Sight, Step
+from core.training.ahead import Ahead, Drawn
 from core.training.cache import stacked
 from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
@@ -78,36 +80,65 @@ class Data:
         texts: Texts,
         timesteps_of_base: int,
         place: torch.device,
+        steps: Sequence[Step] = (),
     ) -> None:
+        """`steps` are those that will be asked for, in their order."""
         self._plan, self._place, self._texts, self._range = frozen.plan, place, texts, timesteps_of_base
         self._latents = {which: tensor.to(place) for which, tensor in latents.items()}
         self._prior = [tensor.to(place) for tensor in prior]
         self._time_ids = torch.tensor(
             [time_ids(drawing.placement) for drawing in frozen.drawings], dtype=torch.float32, device=place
         )
+        self._batches: dict[tuple[object, ...], Batch] = {}
+        # The CPU does not run ahead of itself: drawn earlier there, the numbers would take the same time.
+        self._drawn = Ahead(self._draw, steps, place) if place.type == "cuda" else self._draw
 
     def batch(self, step: Step) -> Batch:
-        """What `step` looks at. All of it follows from the schedule and (seed, step)."""
-        latents = torch.stack([self._of(sight) for sight in step.sights])
+        """What `step` looks at. All of it follows from the schedule and (seed, step).
+
+        Steps of one shape share one batch, whose tensors are filled anew: it holds until the next is asked for.
+        """
+        drawn = self._drawn(step)
         context, pooled = self._texts([sight.caption for sight in step.sights])
+        parts = {
+            "latents": torch.stack([self._of(sight) for sight in step.sights]),
+            "context": context,
+            "pooled": pooled,
+            "time_ids": self._time_ids[sent(drawn.sizes, self._place)],
+            "noise": drawn.noise,
+            "added": drawn.added,
+            "timesteps": drawn.timesteps,
+            "weights": drawn.weights,
+        }
+        there = {name: part for name, part in parts.items() if part is not None}
+        shapes = tuple((name, part.shape) for name, part in there.items())
+        if shapes not in self._batches:
+            # Own memory, not the data's or a page that the next step's numbers are written to.
+            own = {name: part.detach().to(self._place, copy=True) for name, part in there.items()}
+            self._batches[shapes] = Batch(**own)
+        batch = self._batches[shapes]
+        for name, part in there.items():
+            if not part.requires_grad:
+                getattr(batch, name).copy_(part, non_blocking=True)
+        live = {name: part for name, part in there.items() if part.requires_grad}
+        return replace(batch, **live) if live else batch
+
+    def _draw(self, step: Step) -> Drawn:
+        plan, count = self._plan, len(step.sights)
+        shape = count, *self._of(step.sights[0]).shape
+        drawn, added = noise(plan.seed, step.index, shape, plan), None
+        if plan.ip_noise_gamma:
+            added = perturbed(drawn, plan.seed, step.index, plan.ip_noise_gamma)
         own = [sight.picture for sight in step.sights if not sight.prior]
         # A picture of the base gets the size and crop of a drawing: else the style would hang on those numbers
         # instead of the activation word.
         sizes = [sight.picture if not sight.prior else own[place % len(own)] for place, sight in enumerate(step.sights)]
-        weights = [self._plan.prior_weight if sight.prior else 1.0 for sight in step.sights]
-        drawn, added = noise(self._plan.seed, step.index, tuple(latents.shape), self._plan), None
-        if self._plan.ip_noise_gamma:
-            more = perturbed(drawn, self._plan.seed, step.index, self._plan.ip_noise_gamma)
-            added = sent(more, self._place)
-        return Batch(
-            latents=latents,
-            context=context,
-            pooled=pooled,
-            time_ids=self._time_ids[sent(torch.tensor(sizes), self._place)],
-            noise=sent(drawn, self._place),
+        return Drawn(
+            noise=drawn,
             added=added,
-            timesteps=sent(timesteps(self._plan.seed, step.index, len(step.sights), self._range), self._place),
-            weights=sent(torch.tensor(weights), self._place),
+            timesteps=timesteps(plan.seed, step.index, count, self._range),
+            weights=torch.tensor([plan.prior_weight if sight.prior else 1.0 for sight in step.sights]),
+            sizes=torch.tensor(sizes),
         )
 
     def fixed(self, samples: Sequence[FixedSample]) -> Batch:

@@ -18,7 +18,6 @@ from core.training.checkpoint import Checkpoint
 from core.training.evaluate import evaluate
 from core.training.meter import Meter
 from core.training.preview import preview
-from core.training.step import loss
 from core.training.studio import Studio
 
 _PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -33,6 +32,8 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     begun, kept = done, time.monotonic()
     yield Phase(name="train", done=done, total=studio.total)
     yield evaluate(studio, done)
+    studio.gear.begin(studio, done)
+    yield from studio.gear.events()
     meter.pause()
     for step in studio.schedule.from_step(done):
         if requests.take("pause"):
@@ -45,6 +46,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
             yield Stopped(step=done, reason="asked" if requests.stop else "budget")
             return
         meter.add(step, learn(studio, step))
+        yield from studio.gear.events()
         done = step.index + 1
         if meter.due or step.ends_epoch:
             yield from _told(studio, run, meter)
@@ -75,16 +77,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
 
 def learn(studio: Studio, step: Step) -> torch.Tensor:
     """Make one step. Returns its loss, still on the device."""
-    with studio.mixed():
-        found = loss(
-            studio.unet,
-            studio.data.batch(step),
-            studio.noising,
-            studio.frozen.plan.min_snr_gamma,
-            studio.device.dtype,
-            studio.frozen.plan.debiased,
-        )
-    told = studio.optimizer.learn(found, step.index)
+    told = studio.gear.step(studio, step)
     if studio.average:
         studio.average.take(step.index, studio.optimizer.broken)
     return told

@@ -1,8 +1,8 @@
 """Everything a training has in memory, made phase by phase: only what a phase needs is there at one time."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from core.training.average import Average
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
+from core.training.gears import Gears
 from core.training.network import Network
 from core.training.optimizer import Optimizer
-from core.training.step import Noising
+from core.training.step import Batch, Noising, loss
 from core.training.warm import begin_from
 
 PREVIEWS = 4
@@ -45,11 +46,20 @@ class Studio:
     """Prompt, the number of its text, and seed."""
     average: Average | None = None
     """Of the weights, where the plan wants it: what files, previews and fixed losses are of."""
+    gear: Gears = field(default_factory=Gears)
+    """How steps are carried out."""
 
     @property
     def total(self) -> int:
         """Steps of the whole run."""
         return len(self.schedule.steps)
+
+    def losses(self, batch: Batch) -> Iterator[Tensor]:
+        """The loss of a step, still to be gone back from."""
+        plan = self.frozen.plan
+        with self.mixed():
+            found = loss(self.unet, batch, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
+        yield found
 
     def mixed(self) -> AbstractContextManager[Any]:
         """Half precision for the base's layers, where the device has it."""
@@ -100,6 +110,7 @@ def open_studio(
         Texts(base, entries, texts, tokenizers, chunks, place, encoders),
         scheduler.config.num_train_timesteps,
         place,
+        schedule.steps,
     )
     return Studio(
         frozen=frozen,
