@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 OptimizerName = Literal["adamw8bit", "prodigy", "adamw"]
-SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear"]
+SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear", "polynomial"]
+Layers = Literal["attn-mlp", "attn-only"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 GearChoice = Literal["auto", "eager", "compiled", "graphs"]
 
@@ -29,6 +30,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How many times the training goes through all repeats. Left out: what makes 300 to 500 steps."""
     batch_size: Annotated[int, Meta(ge=1, le=64)] = 6
     """How many drawings one step looks at together. More is faster and takes more memory."""
+    gpus: Annotated[int, Meta(ge=1, le=1024)] = 1
+    """How many GPUs train together. Each looks at a batch of its own, so a step sees so many times the batch size."""
 
     optimizer: OptimizerName | None = None
     """What moves the weights: AdamW8bit for many drawings, Prodigy for few, AdamW where neither runs."""
@@ -57,12 +60,26 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How much the LoRA can hold. 8 is enough for a style; more makes a larger file that memorises sooner."""
     alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
     """The LoRA's strength in training is alpha ÷ rank."""
+    layers: Layers = "attn-mlp"
+    """What learns in the transformers: all of it, or attention alone (attn-only), for a smaller and milder LoRA."""
+    down_rank: Annotated[int, Meta(ge=0, le=256)] | None = None
+    """The rank in the UNet's first blocks, which take a picture in. Left out: the rank; 0: they stay as they are."""
+    mid_rank: Annotated[int, Meta(ge=0, le=256)] | None = None
+    """The rank in its middle, where a picture is laid out. Left out: the rank; 0: it stays as it is."""
+    up_rank: Annotated[int, Meta(ge=0, le=256)] | None = None
+    """The rank in its last blocks, where much of a style is. Left out: the rank; 0: they stay as they are."""
     conv_rank: Annotated[int, Meta(ge=0, le=256)] = 0
     """The rank in the convolutions (LoCon), which helps with texture and line; 0 leaves them out."""
     conv_alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
     """Alpha for the convolutions."""
+    dora: bool = False
+    """Learns how strong a layer's rows are apart from their direction (DoRA). Slower; diffusers reads it in part."""
     text_encoders: bool = False
     """Train the text encoders too. The activation word binds better; it costs memory and forgets other words sooner."""
+    text_encoder_rank: Annotated[int, Meta(ge=1, le=256)] | None = None
+    """The rank in the text encoders, when they are trained. Left out: the rank."""
+    text_encoder_alpha: Annotated[float, Meta(gt=0, le=256)] | None = None
+    """Alpha for the text encoders. Left out: the UNet's."""
     init_lora: str = ""
     """A LoRA file to begin from, instead of from nothing; its rank may be as high as the plan's, and not higher."""
     scale_weight_norms: Annotated[float, Meta(ge=0, le=100)] = 0.0
@@ -83,10 +100,15 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ip_noise_gamma: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
     """Disturbs what the base sees a little more than it is told, so that it learns to mend (0.05 is usual)."""
 
+    masked_loss: bool = False
+    """Only what is opaque in a drawing counts; what is see-through in it teaches nothing. Others count whole."""
+
     prior_pictures: Annotated[int, Meta(ge=0, le=64)] | None = None
     """Pictures of the base itself beside each batch, without the activation word: the style stays with the word."""
+    regularisation: str = ""
+    """A folder of other drawings of the same kind, shown without the activation word instead of the base's pictures."""
     prior_weight: Annotated[float, Meta(gt=0, le=10)] = 1.0
-    """How much a picture of the base counts beside a drawing."""
+    """How much such a picture counts beside a drawing."""
 
     shuffle_tags: bool = True
     """Change the order of the tags from one time to the next, so that none leans on its place."""
@@ -109,8 +131,12 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The side of the square whose area every drawing is brought to, in pixels. Left out: the base's own."""
     precision: Precision = "auto"
     """The arithmetic of the base; the LoRA itself is always trained in fp32."""
+    memory: Annotated[float, Meta(ge=1, le=1024)] | None = None
+    """The most GPU memory that the training may take, in GB. Left out: all that is free."""
     checkpointing: bool = False
-    """Compute parts of the step twice to save memory; about a third slower."""
+    """Compute every layer twice to save memory; about two fifths slower. Off: only as many as the memory needs."""
+    nf4: bool = False
+    """Keep the base in 4 bits (NF4), which is slower and a little coarser. Off: only where nothing else fits."""
     gear: GearChoice = "auto"
     """How steps are carried out: one operation at a time, compiled, or as CUDA graphs. “auto” measures what repays."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 42
@@ -138,6 +164,11 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Write into the LoRA file how often each tag was used, so that others know what to ask it for."""
     file_names: bool = False
     """Write the names of the dataset's folder and of the base into the LoRA file too."""
+
+    @property
+    def whole_batch(self) -> int:
+        """How many drawings one step looks at, on all GPUs together."""
+        return self.batch_size * self.gpus
 
 
 class Settled(Plan, frozen=True, forbid_unknown_fields=True, kw_only=True):

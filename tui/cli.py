@@ -97,13 +97,7 @@ def parser() -> argparse.ArgumentParser:
     steps = _command(commands, "steps", "steps:steps", _("reckon the steps of a training, and how to reach 300 to 500"))
     _project(steps)
 
-    train = _command(
-        commands, "train", "train:train", _("train a LoRA on a folder of drawings, or go on with a project")
-    )
-    _project(train)
-    train.add_argument("--detach", action="store_true", help=_("start the training and come back at once"))
-    train.add_argument("--dry-run", action="store_true", help=_("show the whole plan and start nothing"))
-    _output(train)
+    _train(commands)
 
     listing = _command(commands, "ls", "runs:ls", _("show the projects and their runs"))
     listing.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
@@ -231,6 +225,23 @@ def _bases(commands: Any) -> None:
     )
     bases.add_argument("--fetch", metavar=_("BASE"), help=_("download this base: its name here, or its repository"))
     bases.add_argument("--json", action="store_true", help=_("one JSON object a line, for scripts"))
+
+
+def _train(commands: Any) -> None:
+    train = _command(
+        commands, "train", "train:train", _("train a LoRA on a folder of drawings, or go on with a project")
+    )
+    _project(train)
+    train.add_argument("--detach", action="store_true", help=_("start the training and come back at once"))
+    train.add_argument("--dry-run", action="store_true", help=_("show the whole plan and start nothing"))
+    train.add_argument(
+        "--nodes",
+        metavar="N",
+        type=int,
+        default=1,
+        help=_("split the GPUs over so many machines: prints what to run on each, and starts nothing"),
+    )
+    _output(train)
 
 
 def plan_of(options: argparse.Namespace) -> dict[str, Any]:

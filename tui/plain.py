@@ -36,6 +36,7 @@ from core.settings import Plan, Settled, choices
 from tui.asking import Back, Leave, agreed, ask_for, complain, numbered, one_of, say
 from tui.choices import with_choices
 from tui.folders import expanded, held, tally, unfit
+from tui.forecast import free_here
 from tui.headless.progress import Lines, status_of
 from tui.labels import OPTIMIZERS, label, optimizer_name
 from tui.start import begun
@@ -188,7 +189,7 @@ def _base(work: Work) -> Work:
 
 def _steps(work: Work) -> Work:
     plan, (settled, per_bucket, numbered) = work.project.plan, _settled(work)
-    offers = suggestions(per_bucket, settled.batch_size, (settled.repeats, settled.epochs), numbered)
+    offers = suggestions(per_bucket, settled.batch_size, (settled.repeats, settled.epochs), numbered, settled.gpus)
     offered = [f"{offer.repeats} {offer.epochs} {offer.batch_size}" for offer in offers]
     now = f"{settled.repeats} {settled.epochs} {settled.batch_size}"
     default = str(offered.index(now) + 1) if now in offered else now
@@ -217,7 +218,7 @@ def _steps(work: Work) -> Work:
     plan = ask_for(question, default, "\n".join([guide, *helps]), take)
     work = work.with_project(replace(work.project, plan=plan))
     settled, per_bucket, numbered = _settled(work)
-    reckoned = count(per_bucket, settled.repeats, settled.batch_size, settled.epochs, numbered)
+    reckoned = count(per_bucket, settled.repeats, settled.batch_size, settled.epochs, numbered, settled.gpus)
     if reckoned.real < TARGET.start:
         say(_("Fewer than 300 steps: the LoRA may learn too little."))
     elif not reckoned.in_target:
@@ -339,7 +340,7 @@ def _settled(work: Work) -> tuple[Settled, list[int], list[int]]:
 def _summary(work: Work, frozen: FrozenPlan) -> Iterator[str]:
     """Everything on one page, every automatic choice with its reason."""
     assert work.seen
-    rows, _steps = facts(frozen, work.project, work.seen.survey, pace.drawings_per_second(frozen.base))
+    rows, _steps = facts(frozen, work.project, work.seen.survey, pace.drawings_per_second(frozen.base), free_here())
     yield from (f"{name}: {value}" for name, value in rows)
     yield _("Chosen for you, and why") + ":"
     yield from (f"{label(one.field)}: {one.value} ({one.reason})" for one in frozen.reasons)

@@ -13,16 +13,20 @@ from core.plan.survey import Survey
 from core.project import Project
 from core.settings import Plan
 from tui.choices import written
+from tui.forecast import forecast
 from tui.words import duration
 
 
 def facts(
-    frozen: FrozenPlan, project: Project, survey: Survey, drawings_per_second: float | None
+    frozen: FrozenPlan, project: Project, survey: Survey, drawings_per_second: float | None, free: int | None
 ) -> tuple[list[tuple[str, str]], int]:
-    """What is trained, on what and for how long, as names and values; and the real number of steps."""
+    """What is trained, on what and for how long, as names and values; and the real number of steps.
+
+    `free` is what the GPU has free, in bytes; None where there is none.
+    """
     plan, used = frozen.plan, len(frozen.drawings)
     per_bucket, numbered = frozen.per_bucket
-    steps = steps_per_epoch(per_bucket, plan.repeats, plan.batch_size, numbered) * plan.epochs
+    steps = steps_per_epoch(per_bucket, plan.repeats, plan.whole_batch, numbered) * plan.epochs
     drawings = ngettext("{n} drawing", "{n} drawings", used).format(n=used)
     if held_out := used - len(frozen.trained):
         drawings += ", " + _("{n} of them held out").format(n=held_out)
@@ -42,6 +46,10 @@ def facts(
     if drawings_per_second:
         time = duration(steps * plan.batch_size / drawings_per_second)
         rows.append((_("Time"), _("about {time} here, as the last run went").format(time=time)))
+    buckets = [drawing.placement.bucket for drawing in frozen.drawings]
+    expected = forecast(frozen.base, plan, buckets, used, free)
+    if expected:
+        rows.append((_("Memory"), expected.words))
     return rows, steps
 
 

@@ -30,6 +30,7 @@ def phase_word(phase: str) -> str:
         "captions": _("captions"),
         "drawings": _("drawings"),
         "prior": _("base's pictures"),
+        "probe": _("memory"),
         "train": _("training"),
         "preview": _("preview"),
         "save": _("saving"),

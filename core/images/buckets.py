@@ -89,11 +89,15 @@ class Placement(Struct, frozen=True):
 
 
 def place(width: int, height: int, buckets: Buckets, fit: Fit = "crop") -> Placement:
-    """Where a drawing of this size goes.
+    """Where a drawing of this size goes: into the bucket nearest to its shape."""
+    return into(width, height, buckets.nearest(width, height), fit)
+
+
+def into(width: int, height: int, bucket: Bucket, fit: Fit = "crop") -> Placement:
+    """How a drawing of this size comes into `bucket`.
 
     To crop, it is resized until it covers the bucket and cut evenly on both sides; to pad, until it fits inside.
     """
-    bucket = buckets.nearest(width, height)
     wider = width * bucket.height >= height * bucket.width
     by_height = wider if fit == "crop" else not wider
     # Whole numbers, so that one side is the bucket's exactly and the other never falls short by a rounding.

@@ -96,6 +96,12 @@ def open_drawing(path: Path, background: str = "#ffffff") -> Image.Image:
     return flattened(plain(decode(read(path))), background)
 
 
+def opacity(path: Path) -> Image.Image | None:
+    """How opaque each pixel of the upright drawing is, as greys from 0 to 255; None where all of it is."""
+    image = plain(decode(read(path)))
+    return image.getchannel("A") if see_through(image) else None
+
+
 def read(path: Path) -> bytes:
     """The bytes of an image file, or why there are none, without ever waiting on a pipe or filling the memory."""
     try:

@@ -15,9 +15,12 @@ def dataset_config(frozen: FrozenPlan, dataset: Path, head: str = "") -> str:
     parts = [comment(head)] if head else []
     parts += [table("[general]", _general(frozen)), "[[datasets]]\n"]
     parts += [
-        table("[[datasets.subsets]]", [Row("image_dir", str(dataset / folder)), Row("num_repeats", repeats)], "  ")
+        table("[[datasets.subsets]]", _subset(frozen, str(dataset / folder), repeats), "  ")
         for folder, repeats in folders(frozen)
     ]
+    if frozen.regularisation:
+        beside = [Row("image_dir", frozen.plan.regularisation), Row("num_repeats", 1), Row("is_reg", True)]
+        parts.append(table("[[datasets.subsets]]", beside, "  "))
     return "\n".join(parts)
 
 
@@ -29,6 +32,13 @@ def folders(frozen: FrozenPlan) -> list[tuple[str, int]]:
     repeats = frozen.plan.repeats
     found = {str(PurePosixPath(drawing.name).parent): drawing.repeats or repeats for drawing in frozen.trained}
     return sorted(found.items())
+
+
+def _subset(frozen: FrozenPlan, folder: str, repeats: int) -> Iterator[Row]:
+    yield Row("image_dir", folder)
+    yield Row("num_repeats", repeats)
+    if frozen.plan.masked_loss:
+        yield Row("alpha_mask", True)
 
 
 def _general(frozen: FrozenPlan) -> Iterator[Row]:

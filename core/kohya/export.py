@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import BocetoError, Problem
 from core.files import write_bytes, write_text
-from core.images.drawing import open_drawing
+from core.images.drawing import opacity, open_drawing
 from core.kohya.dataset import dataset_config
 from core.kohya.limits import differences, limits
 from core.kohya.training import preview_prompts, training_config
@@ -55,8 +55,9 @@ def export(frozen: FrozenPlan, folder: Path, *, copy: bool = False) -> Exported:
     }
     for name, text in texts.items():
         write_text(folder / name, text)
+    several = f" --multi_gpu --num_processes={frozen.plan.gpus}" if frozen.plan.gpus > 1 else ""
     command = (
-        "accelerate launch sdxl_train_network.py"
+        f"accelerate launch{several} sdxl_train_network.py"
         f" --config_file={quote(str(folder / TRAINING))} --dataset_config={quote(str(folder / DATASET))}"
     )
     return Exported(tuple(folder / name for name in texts), tuple(problems), command)
@@ -88,6 +89,8 @@ def _copy(frozen: FrozenPlan, folder: Path) -> None:
     write_text(written, "".join(f"{name}.png\n{name}.txt\n" for _drawing, name in named))
     for drawing, name in named:
         image = open_drawing(Path(frozen.dataset) / drawing.name, drawing.treatment.background)
+        if frozen.plan.masked_loss and (alpha := opacity(Path(frozen.dataset) / drawing.name)):
+            image.putalpha(alpha)
         png = BytesIO()
         _padded(image, drawing).save(png, "PNG")
         write_bytes(folder / f"{name}.png", png.getvalue())
@@ -103,7 +106,9 @@ def _padded(image: Image.Image, drawing: FrozenDrawing) -> Image.Image:
         round(image.width * place.bucket.width / place.resized_width),
         round(image.height * place.bucket.height / place.resized_height),
     )
-    paper = Image.new("RGB", size, drawing.treatment.background)
+    paper = Image.new("RGB", size, drawing.treatment.background).convert(image.mode)
+    if image.mode == "RGBA":
+        paper.putalpha(0)
     paper.paste(image, ((paper.width - image.width) // 2, (paper.height - image.height) // 2))
     return paper
 

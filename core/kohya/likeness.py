@@ -47,6 +47,7 @@ def likeness(said: Said) -> Likeness:
             part(reader)
     if said.dataset:
         _resolution(reader)
+        _masks(reader)
     else:
         reader.note(
             "no-dataset",
@@ -129,6 +130,20 @@ def _resolution(reader: Reader) -> None:
         )
         sides = [side]
     reader.take("resolution", sides[0], "resolution")
+
+
+def _masks(reader: Reader) -> None:
+    """Whether transparency says what counts, and whether drawings of masks do."""
+    said = reader.said
+    alpha = said.is_on("alpha_mask")
+    if "alpha_mask" not in said.unsaid:
+        reader.take("masked_loss", alpha, "alpha_mask")
+    if said.is_on("masked_loss") and not alpha:
+        reader.tell(
+            "masks",
+            _("It has drawings of masks in a folder (conditioning_data_dir), which Boceto does not read."),
+            _("Make see-through in each drawing what is not to be learned, and take --masked-loss."),
+        )
 
 
 def _own(reader: Reader) -> None:

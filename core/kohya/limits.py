@@ -11,6 +11,8 @@ from core.images.formats import EXTENSIONS
 from core.kohya.terms import DRAWINGS
 from core.kohya.training import in_one_folder
 from core.language import _, ngettext
+from core.lora.module import needs_lycoris
+from core.lora.parts import block_ranks, text_encoder_rank
 from core.plan.frozen import FrozenPlan
 
 _SDXL = 1024
@@ -27,7 +29,18 @@ def limits(frozen: FrozenPlan) -> list[Problem]:
                 _("Write the path of an SDXL base into training_config.toml."),
             )
         )
-    if plan.prior_pictures:
+    if frozen.regularisation:
+        found.append(
+            _warning(
+                "regularisation",
+                _(
+                    "sd-scripts shows as many regularisation drawings as drawings, in batches of their own; Boceto "
+                    "shows {n} beside each batch, and takes the activation word out of their captions."
+                ).format(n=plan.prior_pictures),
+                _("Weigh them with prior_loss_weight, and see that the word is in none of their captions."),
+            )
+        )
+    elif plan.prior_pictures:
         found.append(
             _warning(
                 "prior-pictures",
@@ -44,6 +57,38 @@ def limits(frozen: FrozenPlan) -> list[Problem]:
                 "ema",
                 _("sd-scripts does not train with an average of past weights."),
                 _("Try the file of an earlier epoch where the last one is overdone."),
+            )
+        )
+    if plan.dora:
+        found.append(
+            _warning(
+                "dora",
+                _("sd-scripts trains a DoRA with LyCORIS only, which draws other first weights and decays otherwise."),
+                _("Install it beside sd-scripts with `pip install lycoris-lora`."),
+            )
+        )
+    if needs_lycoris(plan) and set(block_ranks(plan).values()) != {plan.rank}:
+        found.append(
+            _warning(
+                "parts",
+                _("The parts of the UNet have ranks of their own, which LyCORIS cannot give them: all get the same."),
+                _("Leave --down-rank, --mid-rank and --up-rank out, or train with Boceto."),
+            )
+        )
+    if plan.layers == "attn-only" and plan.conv_rank:
+        found.append(
+            _warning(
+                "layers",
+                _("LyCORIS has no preset for attention and convolutions alone: there all layers are trained."),
+                _("Leave the convolutions out with --conv-rank 0, or train with Boceto."),
+            )
+        )
+    if plan.text_encoders and text_encoder_rank(plan) != (plan.rank, plan.alpha):
+        found.append(
+            _warning(
+                "text-encoder-rank",
+                _("sd-scripts gives the text encoders the rank and alpha of the UNet."),
+                _("Leave --text-encoder-rank and --text-encoder-alpha out, or train with Boceto."),
             )
         )
     prose = sum(is_sentence(drawing.caption) for drawing in frozen.trained)

@@ -65,7 +65,7 @@ def said_by_lora(path: Path) -> Said:
 
 def _unsaid(options: dict[str, Any]) -> frozenset[str]:
     """What no metadata tell: there sd-scripts' default would be a guess."""
-    return frozenset({"lr_scheduler_num_cycles", "save_every_n_epochs", "num_repeats"} - options.keys())
+    return frozenset({"lr_scheduler_num_cycles", "save_every_n_epochs", "num_repeats", "alpha_mask"} - options.keys())
 
 
 def _text_encoders(header: Header) -> bool:

@@ -6,6 +6,7 @@ from core.kohya.reader import Reader
 from core.kohya.said import finite
 from core.kohya.terms import OPTIMIZERS, PRODIGY
 from core.language import _
+from core.plan.optimizers import POLYNOMIAL_POWER
 
 _RATE = 2e-6
 """sd-scripts' own learning rate, where nobody says one."""
@@ -21,6 +22,7 @@ _SCHEDULERS = {
     "cosine": "cosine",
     "cosine_with_restarts": "cosine_with_restarts",
     "linear": "linear",
+    "polynomial": "polynomial",
 }
 
 
@@ -98,9 +100,11 @@ def _rates(reader: Reader, optimizer: str) -> None:
 def _scheduler(reader: Reader) -> None:
     said = reader.said
     name = str(said.get("lr_scheduler", "constant"))
-    if name == "polynomial" and said.number("lr_scheduler_power", 1) == 1:
+    power = said.number("lr_scheduler_power", 1)
+    if name == "polynomial" and power == 1:
         name = "linear"
-    if name not in _SCHEDULERS or "lr_scheduler_type" in said:
+    other = name == "polynomial" and power != POLYNOMIAL_POWER
+    if name not in _SCHEDULERS or other or "lr_scheduler_type" in said:
         reader.tell(
             "scheduler",
             _("Its scheduler {name} is none that Boceto has.").format(

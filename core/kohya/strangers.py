@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from core.kohya.reader import Reader, brief
@@ -18,7 +18,6 @@ _NOISE = {
     "scale_v_pred_loss_like_noise_pred": False,
     "v_pred_like_loss": 0,
     "loss_type": "l2",
-    "masked_loss": False,
 }
 _CAPTIONS = {
     "caption_prefix": "",
@@ -35,7 +34,6 @@ _DRAWINGS = {
     "color_aug": False,
     "random_crop": False,
     "face_crop_aug_range": "",
-    "alpha_mask": False,
     "bucket_no_upscale": False,
     "stop_text_encoder_training": 0,
     "stop_text_encoder_training_pct": 0,
@@ -69,7 +67,7 @@ _SILENT = frozenset(
     metadata_tags metadata_usage_hint metadata_thumbnail metadata_merged_from metadata_preprocessor
     metadata_is_negative_embedding conditioning_data_dir weighting_scheme logit_mean logit_std mode_scale deepspeed
     zero_stage offload_optimizer_device offload_optimizer_nvme_path offload_param_device offload_param_nvme_path
-    zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients
+    masked_loss alpha_mask zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients
     """.split()
 )
 _KNOWN = {term.key for term in TERMS} | _SILENT
@@ -106,11 +104,15 @@ def strangers(reader: Reader) -> None:
 
 def _folders(reader: Reader) -> None:
     folders = reader.said.folders
-    if any(folder.regularisation for folder in folders):
+    beside = [folder.path for folder in folders if folder.regularisation]
+    if len(beside) == 1 and beside[0] and Path(beside[0]).is_dir():
+        reader.take("regularisation", beside[0], "image_dir")
+        reader.choices.pop("prior_pictures", None)
+    elif beside:
         reader.tell(
             "regularisation",
-            _("It has a folder of regularisation images, which Boceto does not read."),
-            _("Boceto makes such pictures with the base itself: --prior-pictures says how many beside each batch."),
+            _("It has regularisation images in several folders, or in one that is not on this disk."),
+            _("Name one with --regularisation, or let the base make such pictures: --prior-pictures says how many."),
         )
     # A folder “10_hands” with 10 repeats is read so here as well.
     repeats = Counter(

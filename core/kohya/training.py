@@ -9,7 +9,9 @@ import msgspec
 from core.kohya.sheet import Row, comment, table
 from core.kohya.terms import MIXED, OPTIMIZER_WORDS, OWN, PRODIGY, SAVED, TERMS, Table, unpaired
 from core.language import _
+from core.lora.module import needs_lycoris, network_args, network_module
 from core.plan.frozen import FrozenPlan
+from core.plan.optimizers import POLYNOMIAL_POWER
 from core.plan.schedule import schedule
 from core.settings import Plan, Settled
 
@@ -65,10 +67,10 @@ def _special(frozen: FrozenPlan, name: Table, folder: Path, whole: bool) -> Iter
 
 
 def _network(plan: Settled) -> Iterator[Row]:
-    yield Row("network_module", "networks.lora")
-    if plan.conv_rank:
-        conv = {"conv_dim": plan.conv_rank, "conv_alpha": plan.conv_alpha}
-        yield Row("network_args", unpaired(conv))
+    why = _("LyCORIS is a package of its own: pip install lycoris-lora.") if needs_lycoris(plan) else ""
+    yield Row("network_module", network_module(plan), why)
+    if arguments := network_args(plan):
+        yield Row("network_args", unpaired(arguments))
     yield Row("unet_lr", plan.learning_rate)
     yield Row("text_encoder_lr", plan.text_encoder_rate)
     yield Row("network_train_unet_only", not plan.text_encoders)
@@ -84,6 +86,7 @@ def _optimizer(plan: Settled, steps: int) -> Iterator[Row]:
     # “constant” with a warm-up is an error there.
     constant = plan.scheduler == "constant" and plan.warmup
     yield Row("lr_scheduler", "constant_with_warmup" if constant else plan.scheduler)
+    yield Row("lr_scheduler_power", float(POLYNOMIAL_POWER) if plan.scheduler == "polynomial" else None)
     yield Row(
         "lr_warmup_steps",
         plan.warmup,
@@ -124,6 +127,8 @@ def _training(frozen: FrozenPlan) -> Iterator[Row]:
     yield Row("no_half_vae", True, _("SDXL's own VAE overflows in fp16."))
     yield Row("sdpa", True)
     yield Row("loss_type", "l2")
+    if plan.masked_loss:
+        yield Row("masked_loss", True)
     yield Row("cache_latents", True)
     if not (plan.text_encoders or plan.shuffle_tags or plan.caption_dropout or plan.tag_dropout):
         yield Row("cache_text_encoder_outputs", True)
@@ -196,6 +201,7 @@ def _reasons() -> dict[str, str]:
     same = {
         *("optimizer", "learning_rate", "text_encoder_rate", "weight_decay", "betas", "d_coef", "d0", "scheduler"),
         *("warmup", "conv_rank", "conv_alpha", "text_encoders", "caption_chunks", "resolution", "save_precision"),
+        *("masked_loss", "dora", "regularisation"),
     }
     told = {
         "prior_pictures": _(
@@ -211,6 +217,13 @@ def _reasons() -> dict[str, str]:
         "tag_counts": _("sd-scripts writes every tag into the file, or no metadata at all."),
         "file_names": _("sd-scripts writes the names of folders and of the base into the file."),
         "ema": _("sd-scripts trains without an average of past weights."),
+        "layers": _("sd-scripts alone has no choice of layers; LyCORIS has, as a preset."),
+        "down_rank": _("In block_dims, unless LyCORIS makes the layers: it has no ranks of blocks."),
+        "mid_rank": "",
+        "up_rank": "",
+        "text_encoder_rank": _("sd-scripts gives the text encoders the rank and alpha of network_dim."),
+        "text_encoder_alpha": "",
+        "gpus": _("sd-scripts takes it from `accelerate launch --num_processes`."),
         "folder_repeats": _("In the dataset's file each folder has its own number."),
         "preview_every": "",
         "preview_prompts": "",

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from core.bases.base import fingerprint
 from core.captions.caption import tags_of
+from core.lora.module import network_args, network_module
 from core.plan.frozen import FrozenPlan
 from core.settings import Plan, Settled
 
@@ -22,6 +23,7 @@ _OPTIMIZERS = {
 }
 _DATASET = "dataset"
 """Stands for the folder's name, which stays at home unless asked for."""
+_REGULARISATION = {"num_repeats": 1, "image_dir": "regularisation", "is_reg": True}
 
 
 def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: int, precision: str) -> dict[str, str]:
@@ -34,7 +36,7 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_base_model_version": "sdxl_base_v1-0",
         # Not `ss_sd_model_hash`: that is the hash of one file, and a base in the layout of diffusers has several.
         "boceto.base": fingerprint(base, "unet"),
-        "ss_network_module": "networks.lora",
+        "ss_network_module": network_module(plan),
         "ss_network_dim": plan.rank,
         "ss_network_alpha": plan.alpha,
         "ss_network_dropout": None,
@@ -52,7 +54,7 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         "ss_epoch": epoch,
         "ss_num_train_images": images,
         "ss_num_validation_images": len(frozen.drawings) - len(frozen.trained),
-        "ss_num_reg_images": 0,
+        "ss_num_reg_images": len(frozen.regularisation),
         "ss_prior_loss_weight": plan.prior_weight,
         "ss_gradient_checkpointing": plan.checkpointing,
         "ss_gradient_accumulation_steps": 1,
@@ -91,8 +93,8 @@ def metadata(frozen: FrozenPlan, *, step: int, epoch: int, total: int, chunks: i
         said["ss_sd_model_name"] = base.name
     if plan.tag_counts:
         said["ss_tag_frequency"] = json.dumps({folder: _tag_counts(frozen)}, ensure_ascii=False)
-    if plan.conv_rank:
-        said["ss_network_args"] = json.dumps({"conv_dim": str(plan.conv_rank), "conv_alpha": str(plan.conv_alpha)})
+    if arguments := network_args(plan):
+        said["ss_network_args"] = json.dumps({name: str(value) for name, value in arguments.items()})
     said["boceto.plan"] = msgspec.json.encode(_shown(plan)).decode()
     return {name: str(value) for name, value in said.items() if value != ""}
 
@@ -104,6 +106,7 @@ def _shown(plan: Settled) -> Settled:
         plan,
         preview_prompts=(),
         init_lora="",
+        regularisation="",
         checkpoint_seconds=usual.checkpoint_seconds,
         time_budget=usual.time_budget,
     )
@@ -129,7 +132,7 @@ def _dataset(frozen: FrozenPlan, folder: str) -> dict[str, object]:
         "is_dreambooth": True,
         "batch_size_per_device": plan.batch_size,
         "num_train_images": sum(one.repeats or plan.repeats for one in frozen.trained),
-        "num_reg_images": 0,
+        "num_reg_images": len(frozen.regularisation),
         "resolution": [plan.resolution, plan.resolution],
         "enable_bucket": True,
         "bucket_info": {
@@ -147,7 +150,8 @@ def _dataset(frozen: FrozenPlan, folder: str) -> dict[str, object]:
                 "keep_tokens": plan.keep_tokens,
                 "image_dir": folder,
                 "is_reg": False,
-            }
+            },
+            *([_REGULARISATION | {"img_count": len(frozen.regularisation)}] if frozen.regularisation else []),
         ],
     }
 

@@ -19,8 +19,11 @@ from core.runs.events import Event, Finished, Phase, Started, Stopped
 from core.runs.job import Requests
 from core.training import network as networks
 from core.training.cache import groups_of
-from core.training.device import autocast, choose, free
+from core.training.device import autocast, choose, free, room
 from core.training.encode import chunks_needed, encode, token_ids
+
+_ROOMY = 2 * 2**30
+"""Bytes of GPU memory that four pictures of SDXL take while they are drawn."""
 
 
 def draw(order: Order, requests: Requests) -> Iterator[Event]:
@@ -48,7 +51,8 @@ def draw(order: Order, requests: Requests) -> Iterator[Event]:
     size, done, rows = (order.width, order.height), 0, list[Tensor]()
     for row, (context, pooled) in zip(order.rows, encoded, strict=True):
         drawn = []
-        for group in groups_of(range(1, len(row.prompts) + 1), at_once(*size)):
+        left = room(place)
+        for group in groups_of(range(1, len(row.prompts) + 1), at_once(*size, left is not None and left < _ROOMY)):
             texts_of = [0, *group]
             seeds = [order.seeds[number - 1] for number in group]
             with network.strength(row.strength):

@@ -9,6 +9,7 @@ from core.errors import BocetoError
 from core.language import _
 from core.lora.header import read_lora
 from core.lora.keys import TEXT_ENCODERS
+from core.lora.parts import block_ranks, text_encoder_rank
 from core.settings import Settled
 
 
@@ -21,17 +22,23 @@ def beginning(plan: Settled) -> tuple[Settled, str]:
         return plan, ""
     path = Path(plan.init_lora).expanduser().absolute()
     rank, conv_rank, texts = 0, 0, False
-    for name, shape in read_lora(path).tensors.items():
+    tensors = read_lora(path).tensors
+    if not plan.dora and any(name.endswith(".dora_scale") for name in tensors):
+        raise BocetoError(
+            _("The LoRA “{path}” holds more than this plan can.").format(path=path.name),
+            _("It is a DoRA."),
+            _("Train a DoRA (--dora), or begin from another LoRA."),
+        )
+    for name, shape in tensors.items():
         if name.endswith(".lora_down.weight") and shape:
             texts = texts or name.startswith(tuple(TEXT_ENCODERS.values()))
             if len(shape) == 4 and shape[-1] > 1:
                 conv_rank = max(conv_rank, shape[0])
             else:
                 rank = max(rank, shape[0])
-    if rank > plan.rank or conv_rank > plan.conv_rank:
-        given, own, flag = (
-            (rank, plan.rank, "--rank") if rank > plan.rank else (conv_rank, plan.conv_rank, "--conv-rank")
-        )
+    most = max(*block_ranks(plan).values(), text_encoder_rank(plan)[0] if plan.text_encoders else 0)
+    if rank > most or conv_rank > plan.conv_rank:
+        given, own, flag = (rank, most, "--rank") if rank > most else (conv_rank, plan.conv_rank, "--conv-rank")
         raise BocetoError(
             _("The LoRA “{path}” holds more than this plan can.").format(path=path.name),
             _("It has rank {given} where the plan has {own}.").format(given=given, own=own),

@@ -3,16 +3,19 @@
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core import toml
 from core.bases import find
 from core.bases.base import Base, fingerprint
 from core.errors import BocetoError, Problem
-from core.images.buckets import Placement
+from core.images.buckets import Buckets, Placement, place
 from core.images.treatment import Treatment
 from core.language import _
 from core.plan.beginning import beginning
+from core.plan.contradictions import refuse_contradictions
 from core.plan.folders import dealt, folder_repeats
+from core.plan.regularisation import look
 from core.plan.settle import Reason, settle
 from core.plan.survey import Survey, caption_of, survey
 from core.project import Kind, Place, Project
@@ -53,6 +56,8 @@ class FrozenPlan(Struct, frozen=True, kw_only=True):
     init_digest: str = ""
     """sha256 of the LoRA file it begins from, if it does."""
     drawings: tuple[FrozenDrawing, ...] = ()
+    regularisation: tuple[FrozenDrawing, ...] = ()
+    """Drawings that are shown beside the others, in the folder that the plan names."""
 
     @property
     def trained(self) -> tuple[FrozenDrawing, ...]:
@@ -80,6 +85,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
     names = [seen.drawings[index].name for index in usable]
     buckets = [seen.placements[index].bucket for index in usable]
     plan, reasons, held_out = settle(project, base, buckets, names)
+    refuse_contradictions(plan)
     plan, init_digest = beginning(plan)
     drawings = tuple(
         FrozenDrawing(
@@ -93,6 +99,7 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
         )
         for place, index in enumerate(usable)
     )
+    plan, beside, unreadable = _beside(plan, base, project.activation_word, {one.digest for one in drawings})
     return FrozenPlan(
         project=project.name,
         kind=project.kind,
@@ -103,10 +110,32 @@ def freeze(where: Place, project: Project, seen: Survey | None = None) -> Frozen
         fingerprint=fingerprint(base),
         plan=plan,
         reasons=tuple(reasons),
-        left_out=tuple(seen.left_out(project)),
+        left_out=(*seen.left_out(project), *unreadable),
         init_digest=init_digest,
         drawings=drawings,
+        regularisation=beside,
     )
+
+
+def _beside(
+    plan: Settled, base: Base, word: str, digests: set[str]
+) -> tuple[Settled, tuple[FrozenDrawing, ...], tuple[Problem, ...]]:
+    """The plan with the whole path of its regularisation folder, and what is in it."""
+    if not plan.regularisation:
+        return plan, (), ()
+    found = look(Path(plan.regularisation), word, digests)
+    buckets = Buckets.of(plan.resolution, base.multiple)
+    drawings = tuple(
+        FrozenDrawing(
+            name=drawing.name,
+            digest=drawing.digest,
+            caption=caption,
+            treatment=Treatment(),
+            placement=place(drawing.width, drawing.height, buckets),
+        )
+        for drawing, caption in zip(found.drawings, found.captions, strict=True)
+    )
+    return replace(plan, regularisation=str(found.folder)), drawings, found.unreadable
 
 
 def _free_stem(where: Place, name: str) -> Path:

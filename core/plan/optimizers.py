@@ -16,6 +16,10 @@ from core.settings import OptimizerName, Plan, SchedulerName, Settled
 FEW_DRAWINGS = 50
 """Below this the guide's advice is Prodigy: finding a rate by trial costs more than the memory it saves."""
 
+POLYNOMIAL_POWER = 3
+"""How steeply the scheduler “polynomial” falls: the notebooks' own number; with 1 it would be “linear”."""
+POLYNOMIAL_END = 1e-7
+"""The learning rate that it ends at (transformers, `get_polynomial_decay_schedule_with_warmup`)."""
 
 ARGUMENTS = ("learning_rate", "weight_decay", "betas", "d_coef", "d0", "scheduler", "warmup")
 """The choices that belong to an optimizer and change with it."""
@@ -119,6 +123,9 @@ def rate_factor(plan: Settled, step: int, steps: int) -> float:
     match plan.scheduler:
         case "linear":
             return 1 - progress
+        case "polynomial":
+            end = min(1.0, POLYNOMIAL_END / plan.learning_rate)
+            return float((1 - end) * (1 - progress) ** POLYNOMIAL_POWER + end)
         case "cosine":
             return 0.5 * (1 + cos(pi * progress))
         case "cosine_with_restarts":

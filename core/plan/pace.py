@@ -8,7 +8,7 @@ from statistics import median
 from core import toml
 from core.bases.base import Base
 from core.project import places
-from core.runs import events
+from core.runs import events, processes
 from core.runs.run import Run, runs_in
 
 _NEWEST = 20
@@ -18,7 +18,7 @@ _TAIL = 16_384
 
 
 def drawings_per_second(base: Base, runs: Iterable[Run] | None = None) -> float | None:
-    """How many drawings a second a training on `base` looks at here; None when none has run on this machine.
+    """How many drawings a second a training on `base` looks at here on each GPU; None when none has run here.
 
     `runs` are those to ask, the newest first; left out, those of every project.
     """
@@ -28,7 +28,7 @@ def drawings_per_second(base: Base, runs: Iterable[Run] | None = None) -> float 
         if run.status().host == socket.gethostname() and _base_of(run) == base.id:
             pace = _last_pace(run)
             if pace:
-                return pace
+                return pace / processes.of(run)
     return None
 
 

@@ -41,11 +41,13 @@ class Step(Struct, frozen=True):
 
 
 class PriorPicture(Struct, frozen=True):
-    """A picture the base makes of a caption without the activation word."""
+    """A picture the base makes of a caption without the activation word, or a regularisation drawing with its own."""
 
     prompt: str
     bucket: Bucket
     seed: int
+    drawing: int | None = None
+    """Index into the regularisation drawings, where it is one of them."""
 
 
 class FixedSample(Struct, frozen=True):
@@ -99,7 +101,7 @@ def schedule(frozen: FrozenPlan) -> Schedule:
     for index in orders:
         by_bucket.setdefault(frozen.drawings[index].placement.bucket, []).append(index)
     shown = {bucket: _shown(members, frozen) for bucket, members in by_bucket.items()}
-    prior, prior_sights = _prior(frozen, texts)
+    prior, prior_sights = _prior(frozen, texts, {bucket: len(each) for bucket, each in shown.items()})
     steps: list[Step] = []
     for epoch in range(1, plan.epochs + 1):
         batches = [
@@ -120,7 +122,7 @@ def schedule(frozen: FrozenPlan) -> Schedule:
                 for member in batch
             )
             beside = source(plan.seed, index, "prior pictures").choices(
-                prior_sights.get(bucket, []), k=plan.prior_pictures if bucket in prior_sights else 0
+                prior_sights.get(bucket, []), k=plan.prior_pictures * plan.gpus if bucket in prior_sights else 0
             )
             steps.append(Step(index, epoch, bucket, sights + tuple(beside), ends_epoch=place == len(batches) - 1))
     fixed = tuple(_fixed(frozen, texts))
@@ -161,12 +163,17 @@ def _batches(shown: list[int], plan: Settled, place: str) -> Iterator[tuple[int,
     """One epoch of one bucket, in batches; the last may be smaller, none is dropped (sd-scripts, `make_buckets`)."""
     shown = list(shown)
     source(plan.seed, place, "order of drawings").shuffle(shown)
-    return (tuple(shown[start : start + plan.batch_size]) for start in range(0, len(shown), plan.batch_size))
+    size = plan.whole_batch
+    return (tuple(shown[start : start + size]) for start in range(0, len(shown), size))
 
 
-def _prior(frozen: FrozenPlan, texts: _Captions) -> tuple[tuple[PriorPicture, ...], dict[Bucket, list[Sight]]]:
+def _prior(
+    frozen: FrozenPlan, texts: _Captions, shown: dict[Bucket, int]
+) -> tuple[tuple[PriorPicture, ...], dict[Bucket, list[Sight]]]:
     pictures: dict[PriorPicture, None] = {}
-    if frozen.plan.prior_pictures:
+    if frozen.plan.prior_pictures and frozen.regularisation:
+        pictures = dict.fromkeys(one for bucket in shown for one in _beside(frozen, bucket, shown[bucket]))
+    elif frozen.plan.prior_pictures:
         for drawing in frozen.trained:
             prompt = without_word(drawing.caption, frozen.activation_word)
             bucket = drawing.placement.bucket
@@ -177,6 +184,20 @@ def _prior(frozen: FrozenPlan, texts: _Captions) -> tuple[tuple[PriorPicture, ..
     for index, picture in enumerate(pictures):
         sights.setdefault(picture.bucket, []).append(Sight(index, texts.number(picture.prompt), prior=True))
     return tuple(pictures), sights
+
+
+def _beside(frozen: FrozenPlan, bucket: Bucket, shown: int) -> Iterator[PriorPicture]:
+    """Regularisation drawings for one bucket: those of its shape, or where there is none, all of them, cut to it.
+
+    No more than its steps can show are taken: a folder of thousands is not encoded for a hundred steps.
+    """
+    plan = frozen.plan
+    alike = [number for number, one in enumerate(frozen.regularisation) if one.placement.bucket == bucket]
+    members = alike or list(range(len(frozen.regularisation)))
+    most = -(-shown // plan.batch_size) * plan.epochs * plan.prior_pictures
+    dice = source(plan.seed, f"{bucket.width}x{bucket.height}", "regularisation")
+    for number in sorted(dice.sample(members, min(most, len(members)))):
+        yield PriorPicture(frozen.regularisation[number].caption, bucket, 0, drawing=number)
 
 
 def _fixed(frozen: FrozenPlan, texts: _Captions) -> Iterator[FixedSample]:

@@ -64,7 +64,7 @@ def settle(
     numbers = [folder_repeats(plan, names[place]) if names else None for place in trained]
     left, numbered = dealt([buckets[place] for place in trained], numbers)
     repeats, epochs = _repeats_and_epochs(plan, left, numbered)
-    real = steps_per_epoch(left, repeats, plan.batch_size, numbered) * epochs
+    real = steps_per_epoch(left, repeats, plan.whole_batch, numbered) * epochs
     aim = _("makes {steps} steps; the guide aims for {least} to {most}").format(
         steps=real, least=TARGET.start, most=TARGET.stop - 1
     )
@@ -88,14 +88,15 @@ def _repeats_and_epochs(plan: Plan, per_bucket: list[int], numbered: list[int]) 
     if plan.repeats and plan.epochs:
         return plan.repeats, plan.epochs
     if not plan.repeats and not plan.epochs:
-        best = next(iter(suggestions(per_bucket, plan.batch_size, numbered=numbered)), None)
+        offers = suggestions(per_bucket, plan.batch_size, numbered=numbered, gpus=plan.gpus)
+        best = next(iter(offers), None)
         if best and best.batch_size == plan.batch_size:
             return best.repeats, best.epochs
     middle = (TARGET.start + TARGET.stop) / 2
 
     def beside(choice: tuple[int, int]) -> float:
         repeats, epochs = choice
-        return abs(steps_per_epoch(per_bucket, repeats, plan.batch_size, numbered) * epochs - middle)
+        return abs(steps_per_epoch(per_bucket, repeats, plan.whole_batch, numbered) * epochs - middle)
 
     repeats = [plan.repeats] if plan.repeats else range(1, 501 if sum(per_bucket) else 2)
     # Where nothing fits, as with thousands of drawings, one epoch of one repeat comes nearest.
@@ -113,6 +114,8 @@ def _held_out(drawings: int) -> tuple[int, str]:
 
 
 def _prior_pictures(project: Project) -> tuple[int, str]:
+    if project.plan.regularisation:
+        return max(1, project.plan.batch_size // 3), _("a folder of regularisation drawings is named")
     if not project.activation_word:
         return 0, _("without an activation word nothing could tell the drawings from the base's own pictures")
     if project.kind == "character":

@@ -37,6 +37,13 @@ class Count(Struct, frozen=True):
     """What it would be with every drawing in one bucket."""
     numbered: int = 0
     """How often an epoch shows, beside `drawings`, those whose folder says how often."""
+    gpus: int = 1
+    """How many of them look at a batch each in one step."""
+
+    @property
+    def batch(self) -> str:
+        """The drawings of one step as a formula has them."""
+        return str(self.batch_size) if self.gpus == 1 else f"({self.batch_size} × {self.gpus})"
 
     @property
     def extra(self) -> int:
@@ -59,7 +66,7 @@ class Count(Struct, frozen=True):
         shown = f"{self.drawings} × {self.repeats}"
         if self.numbered:
             shown = f"({shown} + {self.numbered})" if self.drawings else str(self.numbered)
-        formula = f"{shown} ÷ {self.batch_size} × {self.epochs}"
+        formula = f"{shown} ÷ {self.batch} × {self.epochs}"
         if self.real == self.guide:
             return _("The guide's formula is exact here: {formula} = {real} steps.").format(
                 formula=formula, real=self.real
@@ -101,7 +108,7 @@ def steps_per_epoch(
 
     Every bucket ends in a batch of its own, so this is more than drawings × repeats ÷ batch_size,
     which is what the guide and most trainers show (sd-scripts, `make_buckets`). Pictures for prior
-    preservation ride along in the same steps and add none.
+    preservation ride along in the same steps and add none. With several GPUs `batch_size` is that of all together.
 
     `numbered` has, bucket by bucket, how often an epoch shows those drawings together whose folder says how often
     (`10_hands`); they are not among `drawings_per_bucket`.
@@ -123,22 +130,31 @@ def seen_per_drawing(repeats: int, epochs: int) -> int:
 
 
 def count(
-    drawings_per_bucket: Sequence[int], repeats: int, batch_size: int, epochs: int, numbered: Sequence[int] = ()
+    drawings_per_bucket: Sequence[int],
+    repeats: int,
+    batch_size: int,
+    epochs: int,
+    numbered: Sequence[int] = (),
+    gpus: int = 1,
 ) -> Count:
-    """The steps of a plan, the guide's number and the real one; `numbered` as in `steps_per_epoch`."""
-    drawings, shown = sum(drawings_per_bucket), sum(numbered)
-    per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size, numbered)
+    """The steps of a plan, the guide's number and the real one; `numbered` as in `steps_per_epoch`.
+
+    `batch_size` is that of one GPU: a step looks at `gpus` batches.
+    """
+    drawings, shown, together = sum(drawings_per_bucket), sum(numbered), batch_size * gpus
+    per_epoch = steps_per_epoch(drawings_per_bucket, repeats, together, numbered)
     return Count(
         drawings=drawings,
         buckets=sum(any(both) for both in zip_longest(drawings_per_bucket, numbered, fillvalue=0)),
         repeats=repeats,
         batch_size=batch_size,
         epochs=epochs,
-        guide=guide_steps(drawings, repeats, batch_size, epochs) + shown * epochs / batch_size,
+        guide=guide_steps(drawings, repeats, together, epochs) + shown * epochs / together,
         real=per_epoch * epochs,
         per_epoch=per_epoch,
-        whole_batches=_batches(drawings * repeats + shown, batch_size) * epochs,
+        whole_batches=_batches(drawings * repeats + shown, together) * epochs,
         numbered=shown,
+        gpus=gpus,
     )
 
 
@@ -147,12 +163,13 @@ def suggestions(
     batch_size: int,
     current: tuple[int, int] | None = None,
     numbered: Sequence[int] = (),
+    gpus: int = 1,
 ) -> list[Suggestion]:
     """Up to three different choices whose real count the guide aims for, the best first.
 
     `current` is (repeats, epochs) as chosen now; the suggestions stay near. Where this batch size gives fewer
     than three (none: `obstacle` says why), other numbers of epochs and batch sizes are offered, nearest to the
-    target first.
+    target first. With several `gpus` a batch size is still that of one.
     """
     if not sum(drawings_per_bucket) + sum(numbered):
         return []
@@ -175,7 +192,9 @@ def suggestions(
         )
 
     usual = [
-        one for one in _choices(drawings_per_bucket, batch_size, repeats, USUAL_EPOCHS, numbered) if one.real in TARGET
+        one
+        for one in _choices(drawings_per_bucket, batch_size, repeats, USUAL_EPOCHS, numbered, gpus)
+        if one.real in TARGET
     ]
     chosen = _first_of_each(sorted(usual, key=oddness), lambda one: one.real)
     if len(chosen) == 3:
@@ -185,7 +204,9 @@ def suggestions(
     others = [
         one
         for size in sizes
-        for one in _choices(drawings_per_bucket, size, [many for many in _ROUND if many in repeats], epochs, numbered)
+        for one in _choices(
+            drawings_per_bucket, size, [many for many in _ROUND if many in repeats], epochs, numbered, gpus
+        )
     ]
     nearest = sorted(others, key=lambda one: (_beside_target(one.real), oddness(one)))
     offered = _first_of_each(nearest, lambda one: one.batch_size)
@@ -193,7 +214,10 @@ def suggestions(
 
 
 def obstacle(drawings_per_bucket: Sequence[int], batch_size: int, numbered: Sequence[int] = ()) -> str:
-    """Why no usual choice with this batch size has as many steps as the guide aims for; empty when some has."""
+    """Why no usual choice with this batch size has as many steps as the guide aims for; empty when some has.
+
+    With several GPUs `batch_size` is that of all together.
+    """
     drawings = sum(drawings_per_bucket)
     if not drawings and not sum(numbered):
         return _("There are no drawings, so there are no steps.")
@@ -233,10 +257,11 @@ def _choices(
     many: Iterable[int],
     epochs: range,
     numbered: Sequence[int] = (),
+    gpus: int = 1,
 ) -> Iterator[Suggestion]:
     """Every choice with this batch size, until more repeats only lead further past the target."""
     for repeats in many:
-        per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size, numbered)
+        per_epoch = steps_per_epoch(drawings_per_bucket, repeats, batch_size * gpus, numbered)
         for number in epochs:
             yield Suggestion(repeats, number, batch_size, per_epoch * number)
         if per_epoch * epochs.start >= TARGET.stop:

@@ -17,6 +17,7 @@ from core.project import Place, Project
 
 _SPACE = 100
 """Gigabytes of disk: SDXL, Python with CUDA, caches."""
+_CARDS = ("L4", "A10G", "L40S", "A100", "H100")
 
 
 def job_name(project: Project) -> str:
@@ -26,15 +27,16 @@ def job_name(project: Project) -> str:
 
 def slurm(place: Place, project: Project) -> str:
     """A script for `sbatch` that trains a project that is saved, and goes on by itself where it was cut off."""
+    gpus = project.plan.gpus
     return "\n".join(
         [
             "#!/bin/bash",
             *_comment(_("Boceto wrote this for Slurm, to train “{project}”.").format(project=project.name)),
             f"#SBATCH --job-name={job_name(project)}",
             "#SBATCH --output=%x-%j.log",
-            "#SBATCH --gres=gpu:1",
-            "#SBATCH --cpus-per-task=4",
-            "#SBATCH --mem=32G",
+            f"#SBATCH --gres=gpu:{gpus}",
+            f"#SBATCH --cpus-per-task={4 * gpus}",
+            f"#SBATCH --mem={32 * gpus}G",
             *_comment(_("Short times start sooner: three minutes before the end it saves, and queues itself again.")),
             "#SBATCH --time=04:00:00",
             "#SBATCH --signal=B:USR1@180",
@@ -91,7 +93,7 @@ def skypilot(place: Place, project: Project, base: Base, folder: Path) -> dict[s
             *([f"workdir: {json.dumps(str(source))}"] if source else []),
             "resources:",
             *_comment(_("Any of these; the cheapest that is free is taken."), "  "),
-            "  accelerators: {L4: 1, A10G: 1, L40S: 1, A100: 1, H100: 1}",
+            f"  accelerators: {{{', '.join(f'{card}: {project.plan.gpus}' for card in _CARDS)}}}",
             f"  disk_size: {_SPACE}",
             "file_mounts:",
             *(f"  {json.dumps(remote)}: {json.dumps(local)}" for remote, local in mounts.items()),

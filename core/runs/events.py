@@ -42,7 +42,7 @@ class Phase(_Event, frozen=True, kw_only=True, tag="phase"):
     """What the job is doing, and how far it is."""
 
     name: str
-    """`load`, `captions`, `prior`, `drawings`, `train`, `save`, `preview`, `pictures`."""
+    """`load`, `captions`, `prior`, `drawings`, `probe`, `train`, `save`, `preview`, `pictures`."""
     done: int = 0
     total: int = 0
 

@@ -4,13 +4,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from core.errors import BocetoError
 from core.language import _
+from core.runs import processes
 from core.runs.job import EXIT_REFUSED
 from core.runs.run import Run
 
@@ -31,32 +31,32 @@ def launch(run: Run, module: str = "core.training.job", environment: Mapping[str
 
     Raises BocetoError when another job holds the run, or the new one ends before it has begun.
     """
-    if run.is_alive():
-        with run.held():  # raises with the words for it
-            pass
+    _still_free(run)
+    count = processes.of(run) if module == processes.TRAINING else 1
+    processes.require(count)
     with run.log_file.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, str(run.folder)],
+            processes.command(module, run, count),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             # A session of its own: a closed terminal or ctrl+c here does not reach it.
             start_new_session=True,
-            env={**_ENVIRONMENT, **os.environ, **(environment or {})},
+            env={**_ENVIRONMENT, **processes.environment(count), **os.environ, **(environment or {})},
         )
     # Its own number, not only the lock: another job that was started at the same moment may hold that.
-    while run.status().pid != process.pid:
-        if process.poll() is not None and run.status().pid != process.pid:
-            if process.returncode == EXIT_REFUSED:
-                with run.held():  # raises with the words for it
-                    pass
+    while run.status().launched != process.pid:
+        if process.poll() is not None and run.status().launched != process.pid:
+            # torchrun has one exit status for whatever happened to its processes.
+            if process.returncode == EXIT_REFUSED or count > 1:
+                _still_free(run)
             raise BocetoError(
                 _("The job ended before it had begun (exit status {status}).").format(status=process.returncode),
                 _last_lines(run),
                 _("All of its output is in {log}.").format(log=run.log_file),
             )
         time.sleep(0.02)
-    return process.pid
+    return run.status().pid
 
 
 def stop(run: Run, wait: float = 0.0) -> bool:
@@ -73,6 +73,12 @@ def stop(run: Run, wait: float = 0.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _still_free(run: Run) -> None:
+    if run.is_alive():
+        with run.held():  # raises with the words for it
+            pass
 
 
 def _last_lines(run: Run, count: int = 5) -> str:

@@ -21,6 +21,7 @@ from core.runs.events import Event
 
 if TYPE_CHECKING:
     from core.plan.frozen import FrozenPlan
+    from core.plan.memory import Measures
 
 REQUESTS = ("save", "preview", "pause", "resume", "stop")
 
@@ -35,6 +36,8 @@ class Status(Struct, frozen=True):
     pid: int = 0
     host: str = ""
     updated: float = 0.0
+    launched: int = 0
+    """The process that was started: the job itself, or torchrun above the several processes of it."""
 
 
 class Run(Struct, frozen=True):
@@ -106,6 +109,20 @@ class Run(Struct, frozen=True):
             return msgspec.json.decode((self.folder / "status.json").read_bytes(), type=Status)
         except (OSError, msgspec.DecodeError):
             return Status("waiting")
+
+    @property
+    def measures(self) -> "Measures | None":
+        """What it does to fit into the GPU's memory, once that was found out."""
+        from core.plan.memory import Measures
+
+        try:
+            return msgspec.json.decode((self.folder / "measures.json").read_bytes(), type=Measures)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def keep_measures(self, measures: "Measures") -> None:
+        """Go on so from now on."""
+        write_bytes(self.folder / "measures.json", msgspec.json.encode(measures))
 
     def keep_status(self, status: Status) -> None:
         """Replace `status.json`."""

@@ -21,6 +21,7 @@ class Drawn:
     added: Tensor | None
     timesteps: Tensor
     weights: Tensor
+    """In fp64: a process that makes a part of the step still multiplies its share into them."""
     sizes: Tensor
     """Whose size and crop each picture is said to have."""
 

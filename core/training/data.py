@@ -1,6 +1,6 @@
 """The data of a run on the device, and the batch of any step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from core.training.ahead import Ahead, Drawn
 from core.training.cache import stacked
 from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
+from core.training.ranks import ALONE, Ranks
 from core.training.step import Batch, noise, perturbed, timesteps
 
 FITS = 0.1
@@ -80,12 +81,14 @@ class Data:
         texts: Texts,
         timesteps_of_base: int,
         place: torch.device,
+        masks: Mapping[tuple[int, bool], Tensor] | None = None,
         steps: Sequence[Step] = (),
     ) -> None:
         """`steps` are those that will be asked for, in their order."""
         self._plan, self._place, self._texts, self._range = frozen.plan, place, texts, timesteps_of_base
         self._latents = {which: tensor.to(place) for which, tensor in latents.items()}
         self._prior = [tensor.to(place) for tensor in prior]
+        self._masks = None if masks is None else {which: mask.to(place) for which, mask in masks.items()}
         self._time_ids = torch.tensor(
             [time_ids(drawing.placement) for drawing in frozen.drawings], dtype=torch.float32, device=place
         )
@@ -93,34 +96,39 @@ class Data:
         # The CPU does not run ahead of itself: drawn earlier there, the numbers would take the same time.
         self._drawn = Ahead(self._draw, steps, place) if place.type == "cuda" else self._draw
 
-    def batch(self, step: Step) -> Batch:
-        """What `step` looks at. All of it follows from the schedule and (seed, step).
+    def batch(self, step: Step, ranks: Ranks = ALONE) -> Batch:
+        """What `step` looks at in this process. All of it follows from the schedule and (seed, step).
 
-        Steps of one shape share one batch, whose tensors are filled anew: it holds until the next is asked for.
+        What is random is drawn for the whole step, of which each process takes its part. Steps of one shape share one
+        batch, whose tensors are filled anew: it holds until the next is asked for.
         """
-        drawn = self._drawn(step)
-        context, pooled = self._texts([sight.caption for sight in step.sights])
+        count, drawn = len(step.sights), self._drawn(step)
+        part, weight = ranks.part(count), ranks.weight(count)
+        sights = step.sights[part]
+        latents = torch.stack([self._of(sight) for sight in sights])
+        context, pooled = self._texts([sight.caption for sight in sights])
         parts = {
-            "latents": torch.stack([self._of(sight) for sight in step.sights]),
+            "latents": latents,
             "context": context,
             "pooled": pooled,
-            "time_ids": self._time_ids[sent(drawn.sizes, self._place)],
-            "noise": drawn.noise,
-            "added": drawn.added,
-            "timesteps": drawn.timesteps,
-            "weights": drawn.weights,
+            "time_ids": self._time_ids[sent(drawn.sizes[part], self._place)],
+            "noise": drawn.noise[part],
+            "added": None if drawn.added is None else drawn.added[part],
+            "timesteps": drawn.timesteps[part],
+            "weights": sent((weight * drawn.weights[part]).float(), self._place),
+            "mask": self._mask([None if sight.prior else (sight.picture, sight.flip) for sight in sights], latents),
         }
-        there = {name: part for name, part in parts.items() if part is not None}
-        shapes = tuple((name, part.shape) for name, part in there.items())
+        there = {name: one for name, one in parts.items() if one is not None}
+        shapes = (count, *((name, one.shape) for name, one in there.items()))
         if shapes not in self._batches:
             # Own memory, not the data's or a page that the next step's numbers are written to.
-            own = {name: part.detach().to(self._place, copy=True) for name, part in there.items()}
-            self._batches[shapes] = Batch(**own)
+            own = {name: one.detach().to(self._place, copy=True) for name, one in there.items()}
+            self._batches[shapes] = Batch(**own, whole=count)
         batch = self._batches[shapes]
-        for name, part in there.items():
-            if not part.requires_grad:
-                getattr(batch, name).copy_(part, non_blocking=True)
-        live = {name: part for name, part in there.items() if part.requires_grad}
+        for name, one in there.items():
+            if not one.requires_grad:
+                getattr(batch, name).copy_(one, non_blocking=True)
+        live: dict[str, Any] = {name: one for name, one in there.items() if one.requires_grad}
         return replace(batch, **live) if live else batch
 
     def _draw(self, step: Step) -> Drawn:
@@ -133,11 +141,12 @@ class Data:
         # A picture of the base gets the size and crop of a drawing: else the style would hang on those numbers
         # instead of the activation word.
         sizes = [sight.picture if not sight.prior else own[place % len(own)] for place, sight in enumerate(step.sights)]
+        weights = [plan.prior_weight if sight.prior else 1.0 for sight in step.sights]
         return Drawn(
             noise=drawn,
             added=added,
             timesteps=timesteps(plan.seed, step.index, count, self._range),
-            weights=torch.tensor([plan.prior_weight if sight.prior else 1.0 for sight in step.sights]),
+            weights=torch.tensor(weights, dtype=torch.float64),
             sizes=torch.tensor(sizes),
         )
 
@@ -154,6 +163,7 @@ class Data:
             noise=torch.cat([noise(sample.seed, "fixed", one) for sample in samples]).to(self._place),
             timesteps=torch.tensor([sample.timestep for sample in samples], device=self._place),
             weights=torch.ones(len(samples), device=self._place),
+            mask=self._mask([(sample.drawing, False) for sample in samples], latents),
         )
 
     def shape(self, sample: FixedSample) -> tuple[int, ...]:
@@ -163,6 +173,13 @@ class Data:
     def texts(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Context and pooled of captions by number."""
         return self._texts(numbers)
+
+    def _mask(self, which: Sequence[tuple[int, bool] | None], latents: Tensor) -> Tensor | None:
+        """The masks of drawings; None stands for a picture of the base, all of which counts."""
+        if self._masks is None:
+            return None
+        whole = torch.ones_like(latents[0, :1])
+        return torch.stack([whole if one is None else self._masks[one] for one in which])
 
     def _of(self, sight: Sight) -> Tensor:
         return self._prior[sight.picture] if sight.prior else self._latents[sight.picture, sight.flip]

@@ -11,6 +11,7 @@ import torch
 from core.errors import BocetoError
 from core.hardware import process_memory
 from core.language import _
+from core.plan.memory import CONTEXT, GIB
 from core.settings import Precision
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -41,18 +42,43 @@ class Device:
             return int(torch.cuda.max_memory_reserved(self.place))
         return process_memory(os.getpid()) or 0
 
+    def limit(self, memory: float | None) -> int | None:
+        """Hold this process to `memory` GB of the GPU, or to what is free of it, and never let it spill over.
+
+        Returns the bytes that tensors may take; None on a CPU, which has no such limit.
+        """
+        if self.place.type != "cuda":
+            return None
+        unused, total = torch.cuda.mem_get_info(self.place)
+        most = unused + torch.cuda.memory_reserved(self.place)
+        if memory is not None:
+            most = min(most, int(memory * GIB) - CONTEXT)
+        torch.cuda.set_per_process_memory_fraction(most / total, self.place)
+        return most
+
+
+def room(place: torch.device) -> int | None:
+    """Bytes that tensors may still take on a GPU, within the limit that it was given; None on a CPU."""
+    if place.type != "cuda":
+        return None
+    unused, total = torch.cuda.mem_get_info(place)
+    reserved = torch.cuda.memory_reserved(place)
+    allowed = int(torch.cuda.get_per_process_memory_fraction(place) * total) - reserved
+    return max(0, min(unused, allowed)) + reserved - torch.cuda.memory_allocated(place)
+
 
 def autocast(place: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
     """Half precision for the base's layers beside an fp32 LoRA; nothing where the base itself is fp32."""
     return torch.autocast(place.type, dtype) if dtype != torch.float32 else nullcontext()
 
 
-def free() -> None:
-    """Give back what the last phase held, and forget how much it was."""
+def free(forget: bool = True) -> None:
+    """Give back what the last phase held, and `forget` how much it was."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
+        if forget:
+            torch.cuda.reset_peak_memory_stats()
 
 
 def choose(precision: Precision = "auto") -> Device:

@@ -68,7 +68,7 @@ class Gears:
 
     def step(self, studio: "Studio", step: Step) -> Tensor:
         """Make one step. Returns its loss, still on the device."""
-        batch = studio.data.batch(step)
+        batch = studio.data.batch(step, studio.ranks)
         studio.optimizer.pace(step.index)
         if self._trial:
             self._trial.starts()
@@ -276,7 +276,7 @@ def no_graphs(studio: "Studio") -> str:
     """Why this training cannot be captured in CUDA graphs; empty where it can."""
     if studio.device.place.type != "cuda":
         return _("CUDA graphs need an NVIDIA GPU")
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if not studio.ranks.alone:
         return _("several GPUs exchange their gradients in the middle of each step")
     if studio.device.scaled:
         return _("the loss of fp16 is scaled anew after each step, which a CUDA graph cannot do")

@@ -1,13 +1,15 @@
-"""The job that carries out a training: `python -m core.training.job RUN`."""
+"""The job that carries out a training: `python -m core.training.job RUN`, or torchrun with one for each GPU."""
 
+import logging
 import os
 import socket
 import sys
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from core.bases.base import fingerprint
 from core.errors import BocetoError
@@ -15,51 +17,108 @@ from core.language import _
 from core.plan.frozen import FrozenPlan
 from core.plan.schedule import schedule
 from core.runs.events import Chosen, Event, Noted, Started, Stopped
-from core.runs.job import Requests, carry_out
+from core.runs.job import Requests, carry_along, carry_out
 from core.runs.run import Run
+from core.training import ranks
+from core.training.ranks import Ranks
+
+if TYPE_CHECKING:
+    from core.training.checkpoint import Checkpoint
+    from core.training.device import Device
+    from core.training.studio import Studio
 
 T = TypeVar("T")
 
 
 def work(run: Run, requests: Requests) -> Iterator[Event]:
     """Train what the run's frozen plan says, from its newest checkpoint when there is one."""
-    begun = time.monotonic()
-    # Here, not above: the job holds the run's lock before the seconds that torch takes to load.
-    import torch
+    begun, frozen = time.monotonic(), run.plan()
+    _same_base(frozen)
+    with ranks.joined(frozen.plan.gpus, run, lambda: requests.stop) as ours:
+        yield from _trained(frozen, run, requests, ours, begun)
 
-    from core.training import checkpoint
-    from core.training.device import choose
-    from core.training.loop import train
+
+def assist(run: Run, requests: Requests) -> None:
+    """The same in every process but the first: it finds everything prepared, and writes nothing."""
+    frozen = run.plan()
+    with ranks.joined(frozen.plan.gpus, run, lambda: requests.terminated) as ours:
+        done = ours.tell(0)
+        if done < 0:
+            return
+        from core.training import checkpoint, loop
+        from core.training.device import choose
+        from core.training.fit import as_wished
+        from core.training.studio import open_studio
+
+        reached = checkpoint.newest(run.checkpoints) if done else None
+        if done != (reached.step if reached else 0):
+            raise BocetoError(
+                _("The processes of this training do not see the same checkpoint."),
+                _("The first goes on after step {step}, and here it cannot be read.").format(step=done),
+                _("The run's folder must be one and the same on all machines."),
+            )
+        device = choose(frozen.plan.precision)
+        _same_threads(device, reached)
+        device.limit(frozen.plan.memory)
+        measures = run.measures or as_wished(frozen.plan)
+        phases = open_studio(frozen, schedule(frozen), device, not reached, measures, ours)
+        studio = _outcome(phases)
+        _restore(studio, reached)
+        reached = None
+        ours.meet()
+        loop.assist(studio, done)
+
+
+def _trained(frozen: FrozenPlan, run: Run, requests: Requests, ours: Ranks, begun: float) -> Iterator[Event]:
+    # Here, not above: the job holds the run's lock before the seconds that torch takes to load.
+    from core.training import checkpoint, fit
+    from core.training.device import choose, free
+    from core.training.loop import OutOfMemoryError, train
     from core.training.studio import open_studio
 
-    frozen = run.plan()
-    _same_base(frozen)
     device = choose(frozen.plan.precision)
     steps = schedule(frozen)
     checkpoint.tidy(run.checkpoints)
     reached = checkpoint.newest(run.checkpoints)
     done = reached.step if reached else 0
-    yield Started(pid=os.getpid(), host=socket.gethostname(), device=device.name, total=len(steps.steps), step=done)
+    yield Started(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        device=device.name if ours.alone else f"{device.name} × {ours.world}",
+        total=len(steps.steps),
+        step=done,
+    )
     if not reached and any(run.checkpoints.glob("*.pt")):
         yield Noted(message=_("No checkpoint of this run can be read: it begins anew."))
     for problem in frozen.left_out:
         yield Noted(message=_("Left out: {name}. {why}").format(name=problem.drawing, why=problem.message))
     for reason in frozen.reasons:
         yield Chosen(field=reason.field, value=reason.value, reason=reason.reason)
-    if reached and device.place.type == "cpu":
-        torch.set_num_threads(reached.threads)
-    studio = yield from _until_stopped(open_studio(frozen, steps, device, fresh=not reached), requests)
-    if studio is None:
-        yield Stopped(step=done, reason="asked")
-        return
-    if reached:
-        studio.network.restore(reached.weights)
-        studio.optimizer.restore(reached.optimizer)
-        if studio.average:
-            studio.average.restore(reached.weights)
-        reached = None  # Prodigy's is twice as large as the LoRA, and now it is there twice
+    _same_threads(device, reached)
     budget = frozen.plan.time_budget
-    yield from train(studio, run, requests, done, begun + 60 * budget if budget else inf)
+    deadline = begun + 60 * budget if budget else inf
+    limit = device.limit(frozen.plan.memory)
+    while True:
+        opening = partial(open_studio, frozen, steps, device, not reached, ranks=ours)
+        studio = yield from _until_stopped(fit.fitted(opening, run, frozen, steps, limit), requests)
+        # Now the others open theirs, and find everything in the cache.
+        ours.tell(-1 if studio is None else done)
+        if studio is None:
+            yield Stopped(step=done, reason="asked")
+            return
+        _restore(studio, reached)
+        reached = None  # Prodigy's is twice as large as the LoRA, and now it is there twice
+        ours.meet()
+        try:
+            yield from train(studio, run, requests, done, deadline)
+            return
+        except OutOfMemoryError as error:
+            done = error.step
+            yield fit.smaller(run, frozen, steps, studio.measures, error)
+        # What the error held of the step goes with it; only then is there room for the next try.
+        studio = None
+        free()
+        reached = checkpoint.newest(run.checkpoints) if done else None
 
 
 def _until_stopped(phases: Generator[Event, None, T], requests: Requests) -> Generator[Event, None, T | None]:
@@ -74,6 +133,32 @@ def _until_stopped(phases: Generator[Event, None, T], requests: Requests) -> Gen
     return None
 
 
+def _outcome(phases: Generator[Event, None, T]) -> T:
+    """What `phases` come to, whatever they say."""
+    while True:
+        try:
+            next(phases)
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
+
+
+def _same_threads(device: "Device", reached: "Checkpoint | None") -> None:
+    import torch
+
+    if reached and device.place.type == "cpu":
+        torch.set_num_threads(reached.threads)
+
+
+def _restore(studio: "Studio", reached: "Checkpoint | None") -> None:
+    """Go on where a checkpoint was made."""
+    if reached:
+        studio.network.restore(reached.weights)
+        studio.optimizer.restore(reached.optimizer)
+        if studio.average:
+            studio.average.restore(reached.weights)
+
+
 def _same_base(frozen: FrozenPlan) -> None:
     if fingerprint(frozen.base) != frozen.fingerprint:
         raise BocetoError(
@@ -83,5 +168,16 @@ def _same_base(frozen: FrozenPlan) -> None:
         )
 
 
+def main(folder: Path) -> NoReturn:
+    """Carry out the run in `folder`, alone or as one of several, and leave."""
+    status = carry_along(folder, assist) if ranks.number() else carry_out(folder, work)
+    if ranks.several():
+        # What one has begun on a device with others that are gone would hold the usual way out for ever.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(carry_out(Path(sys.argv[1]), work))
+    main(Path(sys.argv[1]))

@@ -11,7 +11,7 @@ from core.lora import file as lora
 from core.lora.metadata import metadata
 from core.plan.schedule import Step
 from core.runs.events import Checkpointed, Event, Finished, Noted, Paused, Phase, Resumed, Saved, Stopped
-from core.runs.job import Requests
+from core.runs.job import Requests, is_out_of_memory
 from core.runs.run import Run
 from core.training import checkpoint as checkpoints
 from core.training.checkpoint import Checkpoint
@@ -21,6 +21,14 @@ from core.training.preview import preview
 from core.training.studio import Studio
 
 _PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class OutOfMemoryError(Exception):
+    """A step found too little memory; what was done before it is kept."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step)
+        self.step = step
 
 
 def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: float) -> Iterator[Event]:
@@ -33,20 +41,28 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     yield Phase(name="train", done=done, total=studio.total)
     yield evaluate(studio, done)
     studio.gear.begin(studio, done)
-    yield from studio.gear.events()
     meter.pause()
     for step in studio.schedule.from_step(done):
         if requests.take("pause"):
             yield from _paused(requests, done)
             meter.pause()
-        if requests.stop or time.monotonic() >= deadline:
+        if studio.ranks.agree(requests.stop or time.monotonic() >= deadline):
             if done > begun:
                 yield from _kept(studio, run, meter, done)
                 yield _save(studio, done, step.epoch, f"-step{done:08d}")
             yield Stopped(step=done, reason="asked" if requests.stop else "budget")
             return
-        meter.add(step, learn(studio, step))
-        yield from studio.gear.events()
+        try:
+            told = learn(studio, step)
+        except (RuntimeError, MemoryError) as error:
+            # Several would have to take the same measures at the same step: they end here, and keep what they have.
+            if not (is_out_of_memory(error) and studio.ranks.alone):
+                raise
+            # The weights are those of the step before: they move only once a step has all its gradients.
+            if done > begun:
+                yield from _kept(studio, run, meter, done)
+            raise OutOfMemoryError(done) from error
+        meter.add(step, told)
         done = step.index + 1
         if meter.due or step.ends_epoch:
             yield from _told(studio, run, meter)
@@ -75,6 +91,15 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     yield Finished(step=done, path=final.path)
 
 
+def assist(studio: Studio, done: int) -> None:
+    """Make the same steps in a process that is not the first, which decides, saves and speaks."""
+    studio.gear.begin(studio, done)
+    for step in studio.schedule.from_step(done):
+        if studio.ranks.agree(False):
+            return
+        learn(studio, step)
+
+
 def learn(studio: Studio, step: Step) -> torch.Tensor:
     """Make one step. Returns its loss, still on the device."""
     told = studio.gear.step(studio, step)
@@ -85,6 +110,7 @@ def learn(studio: Studio, step: Step) -> torch.Tensor:
 
 def _told(studio: Studio, run: Run, meter: Meter) -> Iterator[Event]:
     """What the steps say. Several whose loss was no number end the training, with what it was before them kept."""
+    yield from studio.gear.events()
     yield from meter.events()
     if meter.lost is None:
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, Literal
 
 import torch
@@ -12,10 +13,13 @@ from torch import Tensor, nn
 from core.errors import BocetoError
 from core.language import _
 from core.lora import keys
+from core.lora.parts import text_encoder_layers, unet_layers
 from core.randomness import key
 from core.settings import Settled
+from core.training import dora
+from core.training.dora import ADAPTER
+from core.training.linear import in_one_piece
 
-ADAPTER = "default"
 Which = Literal[1, 2]
 """The first or the second text encoder."""
 
@@ -26,13 +30,12 @@ class Group:
     An optimizer step is then one fused call instead of 1,444 (SDXL), and a gradient exchange one all-reduce.
     """
 
-    def __init__(self, name: str, layers: Mapping[str, LoraLayer], place: torch.device) -> None:
+    def __init__(self, name: str, layers: Mapping[str, LoraLayer], gradients: Tensor) -> None:
         self.name = name
         self.layers = dict(layers)
-        weights = [weight for layer in self.layers.values() for weight in weights_of(layer)]
-        total = sum(weight.numel() for weight in weights)
-        self.flat = nn.Parameter(torch.zeros(total, dtype=torch.float32, device=place))
-        self.flat.grad = torch.zeros_like(self.flat)
+        weights = [weight for layer in self.layers.values() for weight in learned_by(layer)]
+        self.flat = nn.Parameter(torch.zeros_like(gradients))
+        self.flat.grad = gradients
         start = 0
         for weight in weights:
             span = slice(start, start + weight.numel())
@@ -48,7 +51,14 @@ class Network:
     """The LoRA layers inside a UNet and, when wanted, two text encoders."""
 
     def __init__(self, layers: Mapping[str, Mapping[str, LoraLayer]], place: torch.device) -> None:
-        self.groups = [Group(name, members, place) for name, members in layers.items() if members]
+        sizes = {name: _size(members) for name, members in layers.items() if members}
+        self.gradients = torch.zeros(sum(map(_rounded, sizes.values())) + 1, dtype=torch.float32, device=place)
+        """Those of all groups, and in the last place the loss of the step: what processes exchange in one piece."""
+        starts = accumulate(map(_rounded, sizes.values()), initial=0)
+        self.groups = [
+            Group(name, layers[name], self.gradients[start : start + size])
+            for (name, size), start in zip(sizes.items(), starts, strict=False)
+        ]
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -57,9 +67,7 @@ class Network:
 
     def zero_grad(self) -> None:
         """Forget the gradients; the buffers stay where they are."""
-        for group in self.groups:
-            assert group.flat.grad is not None
-            group.flat.grad.zero_()
+        self.gradients.zero_()
 
     def state(self) -> dict[str, Tensor]:
         """The buffers, for a checkpoint."""
@@ -79,41 +87,43 @@ class Network:
                 found[f"{name}.lora_down.weight"] = down.detach()
                 found[f"{name}.lora_up.weight"] = up.detach()
                 found[f"{name}.alpha"] = torch.tensor(float(layer.lora_alpha[ADAPTER]))
+                if magnitude := dora.magnitude_of(layer):
+                    found[f"{name}.{dora.PART}"] = magnitude.scale()
         return found
 
     @contextmanager
     def strength(self, factor: float) -> Iterator[None]:
         """Use the LoRA at `factor` of its strength for a while; 0 is the base alone."""
         layers = [layer for group in self.groups for layer in group.layers.values()]
-        before = [layer.scaling[ADAPTER] for layer in layers]
-        for layer, scaling in zip(layers, before, strict=True):
+        magnitudes = [magnitude for layer in layers if (magnitude := dora.magnitude_of(layer))]
+        plain = [layer for layer in layers if not dora.magnitude_of(layer)]
+        before = [layer.scaling[ADAPTER] for layer in plain]
+        for layer, scaling in zip(plain, before, strict=True):
             layer.scaling[ADAPTER] = scaling * factor
+        # Of a layer with a magnitude the whole change is taken at this strength, its rows' lengths too.
+        for magnitude in magnitudes:
+            magnitude.strength = factor
         try:
             yield
         finally:
-            for layer, scaling in zip(layers, before, strict=True):
+            for layer, scaling in zip(plain, before, strict=True):
                 layer.scaling[ADAPTER] = scaling
+            for magnitude in magnitudes:
+                magnitude.strength = 1.0
 
 
 def make(plan: Settled, unet: Any, encoders: tuple[Any, Any] | None, place: torch.device) -> Network:
     """A new LoRA as the plan wants it: down as in sd-scripts (Kaiming uniform, a = √5), up zero."""
-    convolutional = set(keys.unet_targets(unet, convolutions=True)) - set(keys.unet_targets(unet, convolutions=False))
-    wanted = {}
-    for path in keys.unet_targets(unet, convolutions=plan.conv_rank > 0):
-        # As in sd-scripts, `conv_rank` is for the 3×3 kernels; LoCon's Linear and 1×1 layers have the plain rank.
-        if path in convolutional and _kernel(unet.get_submodule(path)) > 1:
-            wanted[path] = (plan.conv_rank, plan.conv_alpha or plan.conv_rank)
-        else:
-            wanted[path] = (plan.rank, plan.alpha)
-    layers = {"unet": _inject(unet, wanted, keys.Layout.of(unet.config))}
+    layers = {"unet": _inject(unet, unet_layers(plan, unet), keys.Layout.of(unet.config))}
     if plan.text_encoders and encoders:
         found: dict[str, LoraLayer] = {}
         for which, encoder in _numbered(encoders):
-            targets = dict.fromkeys(keys.text_encoder_targets(encoder), (plan.rank, plan.alpha))
-            found |= _inject(encoder, targets, which)
+            found |= _inject(encoder, text_encoder_layers(plan, encoder), which)
         layers["text_encoders"] = found
     for name, layer in ((name, layer) for members in layers.values() for name, layer in members.items()):
         _initialise(layer, key(plan.seed, name, "LoRA"))
+        if plan.dora:
+            dora.decompose(layer)
     return Network(_one_rate(layers, plan), place)
 
 
@@ -156,7 +166,23 @@ def from_file(
                     )
                 )
             weight.data = given.to(weight.device, torch.float32).reshape(weight.shape)
+        if (scale := tensors.get(f"{name}.{dora.PART}")) is not None:
+            dora.decompose(layer)
+            put_magnitude(layer, name, scale)
     return Network({"file": layers}, place)
+
+
+def put_magnitude(layer: Any, name: str, scale: Tensor) -> None:
+    """Take the magnitude of a file into a layer. Raises BocetoError when it is not one number a row."""
+    magnitude = dora.magnitude_of(layer)
+    assert magnitude
+    if not dora.is_by_rows(scale, len(magnitude.length)):
+        raise does_not_fit(
+            _("Its layer {name} is a DoRA by columns, {given}; Boceto knows those by rows, {own}.").format(
+                name=name, given=list(scale.shape), own=list(magnitude.scale().shape)
+            )
+        )
+    magnitude.put(scale)
 
 
 def does_not_fit(detail: str) -> BocetoError:
@@ -185,6 +211,7 @@ def _inject(model: Any, wanted: Mapping[str, tuple[int, float]], where: keys.Lay
         name = keys.unet_name(path, where) if isinstance(where, keys.Layout) else keys.text_encoder_name(path, where)
         # Autocast brings each input down by itself; raised to the LoRA's fp32 first, it would be copied twice.
         layer.cast_input_dtype_enabled = False
+        in_one_piece(layer)
         for weight in weights_of(layer):
             weight.data = weight.data.float()
         found[name] = layer
@@ -216,5 +243,16 @@ def weights_of(layer: Any) -> tuple[nn.Parameter, nn.Parameter]:
     return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
 
 
-def _kernel(module: nn.Module) -> int:
-    return int(module.kernel_size[0]) if isinstance(module, nn.Conv2d) else 1
+def learned_by(layer: Any) -> tuple[nn.Parameter, ...]:
+    """Down, up, and the magnitude where there is one."""
+    magnitude = dora.magnitude_of(layer)
+    return (*weights_of(layer), magnitude.weight) if magnitude else weights_of(layer)
+
+
+def _size(layers: Mapping[str, LoraLayer]) -> int:
+    return sum(weight.numel() for layer in layers.values() for weight in learned_by(layer))
+
+
+def _rounded(size: int) -> int:
+    """So that every group begins where a device reads at once: at a multiple of 256 bytes."""
+    return -(-size // 64) * 64

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from core.training.network import ADAPTER, Network, weights_of
+from core.training.dora import ADAPTER
+from core.training.network import Network, weights_of
 
 
 @torch.no_grad()

@@ -14,13 +14,14 @@ from core.plan.optimizers import rate_factor
 from core.settings import Settled
 from core.training.network import Network
 from core.training.norms import hold
+from core.training.ranks import ALONE, Ranks
 
 
 class Optimizer:
     """One of AdamW8bit, Prodigy and AdamW, with the plan's arguments and its rate for every step."""
 
-    def __init__(self, plan: Settled, network: Network, steps: int, scaled: bool) -> None:
-        self.plan, self.network, self.steps = plan, network, steps
+    def __init__(self, plan: Settled, network: Network, steps: int, scaled: bool, ranks: Ranks = ALONE) -> None:
+        self.plan, self.network, self.steps, self._ranks = plan, network, steps, ranks
         self._inner = _make(plan, network)
         self._rates = [float(group["lr"]) for group in self._groups]
         self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
@@ -56,6 +57,8 @@ class Optimizer:
             self._scaler.scale(one).backward()  # type: ignore[no-untyped-call]
             told.append(one.detach())
         loss = told[0] if len(told) == 1 else torch.stack(told).sum()
+        # From here on everything is of the whole step, and the same in every process of the training.
+        loss = self._ranks.add_up(self.network, loss)
         self._scaler.unscale_(self._inner)
         most = self.plan.max_grad_norm or inf
         length = torch.nn.utils.clip_grad_norm_(self.network.parameters, most, foreach=True)

@@ -101,6 +101,7 @@ def prior_pictures(
     unet: Any,
     place: torch.device,
     dtype: torch.dtype,
+    tight: bool = False,
 ) -> Generator[Phase, None, Entries]:
     """`latents` of the base's own pictures: they are never decoded, as the training wants latents anyway.
 
@@ -112,7 +113,7 @@ def prior_pictures(
     yield Phase(name="prior", done=0, total=total)
     for bucket in dict.fromkeys(picture.bucket for picture in wanted):
         size = (bucket.width, bucket.height)
-        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size)):
+        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size, tight)):
             texts = ["", *(picture.prompt for picture in group)]
             entries = [prompts[text] for text in texts]
             context, pooled = (stacked(entries, part, place) for part in ("context", "pooled"))
@@ -146,13 +147,18 @@ def _is_zeros(base: Base, text: str) -> bool:
     return not text and base.force_zeros_for_empty_prompt
 
 
-def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tensor:
+def check_unchanged(path: Path, drawing: FrozenDrawing) -> None:
+    """Raises BocetoError when the file at `path` is no longer the drawing that the plan was made with."""
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != drawing.digest:
         raise BocetoError(
             _("“{name}” is no longer the drawing this run was planned with.").format(name=drawing.name),
             _("It was changed, moved or removed since, and its latents are no longer in the cache."),
             _("Put the old file back to go on, or start a new training with the drawings as they are now."),
         )
+
+
+def _encode(vae: Any, path: Path, drawing: FrozenDrawing, flipped: bool) -> Tensor:
+    check_unchanged(path, drawing)
     picture = fitted(open_drawing(path, drawing.treatment.background), drawing.placement, drawing.treatment.background)
     pixels = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     if flipped:

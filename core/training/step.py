@@ -1,6 +1,6 @@
 """One training step: what SDXL is asked, and how far off its answer is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -81,6 +81,21 @@ class Batch:
     """(batch,): how much each picture counts."""
     added: Tensor | None = None
     """The noise that is mixed into the latents, where it is more than `noise` (input perturbation)."""
+    mask: Tensor | None = None
+    """(batch, 1, height, width): how much each place counts, 0 to 1, where not all of them count alike."""
+    whole: int = 0
+    """How many pictures the step has, where this is a part of them."""
+
+    def parts(self, pieces: int) -> list["Batch"]:
+        """The same in pieces of nearly one size, none of them empty."""
+        pieces = min(pieces, len(self.weights))
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        cut = {name: torch.tensor_split(value, pieces) for name, value in tensors.items()}
+        whole = self.whole or len(self.weights)
+        return [
+            replace(self, whole=whole, **{name: values[piece] for name, values in cut.items()})
+            for piece in range(pieces)
+        ]
 
 
 def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor, time_ids: Tensor) -> Tensor:
@@ -91,19 +106,25 @@ def predict(unet: Any, noisy: Tensor, timesteps: Tensor, context: Tensor, pooled
 
 
 def losses(unet: Any, batch: Batch, noising: Noising, dtype: torch.dtype) -> Tensor:
-    """The squared error of each picture, unweighted: shape (batch,), fp32."""
+    """The squared error of each picture, unweighted: shape (batch,), fp32.
+
+    With a mask it is still the mean over all places (sd-scripts, `apply_masked_loss`): a small figure counts little.
+    """
     added = batch.noise if batch.added is None else batch.added
     noisy = noising.mix(batch.latents, added, batch.timesteps).to(dtype)
     # Sizes stay in fp32: bf16 would make 1352 pixels of 1350, and their sines would be of another drawing.
     answer = predict(unet, noisy, batch.timesteps, batch.context.to(dtype), batch.pooled.to(dtype), batch.time_ids)
     target = noising.target(batch.latents, batch.noise, batch.timesteps)
-    return functional.mse_loss(answer.float(), target.float(), reduction="none").mean(dim=(1, 2, 3))
+    squared = functional.mse_loss(answer.float(), target.float(), reduction="none")
+    if batch.mask is not None:
+        squared = squared * batch.mask
+    return squared.mean(dim=(1, 2, 3))
 
 
 def loss(unet: Any, batch: Batch, noising: Noising, gamma: float, dtype: torch.dtype, debiased: bool = False) -> Tensor:
-    """What the step makes smaller: the weighted mean over the batch."""
+    """What the step makes smaller: the weighted mean over the batch, or this part's share in that of the whole step."""
     each = losses(unet, batch, noising, dtype)
-    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).mean()
+    return (each * noising.weights(batch.timesteps, gamma, debiased) * batch.weights).sum() / (batch.whole or len(each))
 
 
 def timesteps(seed: int, step: int, count: int, of: int) -> Tensor:

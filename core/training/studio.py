@@ -2,27 +2,34 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 from torch import Tensor
 
 from core.bases import load
 from core.plan.frozen import FrozenPlan
+from core.plan.memory import NONE, Measures
 from core.plan.schedule import Schedule
 from core.randomness import key
 from core.runs.events import Chosen, Event, Phase
+from core.settings import Settled
+from core.training import checkpointing, nf4, prepare
 from core.training import network as networks
-from core.training import prepare
 from core.training.average import Average
+from core.training.beside import regularisation
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
 from core.training.gears import Gears
+from core.training.masks import masks as masks_of
 from core.training.network import Network
 from core.training.optimizer import Optimizer
+from core.training.ranks import ALONE, Ranks
 from core.training.step import Batch, Noising, loss
 from core.training.warm import begin_from
 
@@ -46,6 +53,10 @@ class Studio:
     """Prompt, the number of its text, and seed."""
     average: Average | None = None
     """Of the weights, where the plan wants it: what files, previews and fixed losses are of."""
+    measures: Measures = NONE
+    """What is done to take less memory."""
+    ranks: Ranks = ALONE
+    """This process among those that make each step together."""
     gear: Gears = field(default_factory=Gears)
     """How steps are carried out."""
 
@@ -54,12 +65,29 @@ class Studio:
         """Steps of the whole run."""
         return len(self.schedule.steps)
 
-    def losses(self, batch: Batch) -> Iterator[Tensor]:
-        """The loss of a step, still to be gone back from."""
+    @property
+    def at_once(self) -> int:
+        """Drawings that are looked at together."""
+        return ceil(self.frozen.plan.batch_size / self.measures.pieces)
+
+    def anew(self, measures: Measures) -> "Studio":
+        """The same weights at the beginning of a training with other measures; the base stays as it is."""
+        checkpointing.use(self.unet, measures.twice)
         plan = self.frozen.plan
-        with self.mixed():
-            found = loss(self.unet, batch, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
-        yield found
+        return replace(
+            self,
+            optimizer=_optimizer(plan, self.network, self.total, self.device, measures, self.ranks),
+            average=Average(self.network, plan.ema) if plan.ema else None,
+            measures=measures,
+        )
+
+    def losses(self, batch: Batch) -> Iterator[Tensor]:
+        """The step's loss, in as many pieces as are looked at one after the other; their sum is that of the whole."""
+        plan = self.frozen.plan
+        for part in batch.parts(self.measures.pieces):
+            with self.mixed():
+                found = loss(self.unet, part, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
+            yield found
 
     def mixed(self) -> AbstractContextManager[Any]:
         """Half precision for the base's layers, where the device has it."""
@@ -71,7 +99,12 @@ class Studio:
 
 
 def open_studio(
-    frozen: FrozenPlan, schedule: Schedule, device: Device, fresh: bool = True
+    frozen: FrozenPlan,
+    schedule: Schedule,
+    device: Device,
+    fresh: bool = True,
+    measures: Measures = NONE,
+    ranks: Ranks = ALONE,
 ) -> Generator[Event, None, Studio]:
     """Encode captions, drawings and the base's own pictures, then set up UNet, LoRA and optimizer.
 
@@ -88,17 +121,19 @@ def open_studio(
         base, texts, tokenizers, chunks, lambda: load.text_encoders(base, place, dtype), dtype
     )
     free()
-    latents = yield from _latents(frozen, schedule, device)
+    latents, beside = yield from _latents(frozen, schedule, device)
+    masks = (yield from _masks(frozen, list(latents))) if plan.masked_loss else None
     free()
     yield Phase(name="load")
-    unet = load.unet(base, place, dtype)
-    prior = yield from prepare.prior_pictures(
-        base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype
+    unet = (nf4 if measures.nf4 else load).unet(base, place, dtype)
+    prior = beside or (
+        yield from prepare.prior_pictures(
+            base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype, measures.tight
+        )
     )
     free()
     encoders = load.text_encoders(base, place, dtype) if plan.text_encoders else None
-    if plan.checkpointing:
-        unet.enable_gradient_checkpointing()
+    checkpointing.use(unet, measures.twice)
     network = networks.make(plan, unet, encoders, place)
     if plan.init_lora and fresh:
         begin_from(frozen, network)
@@ -110,6 +145,7 @@ def open_studio(
         Texts(base, entries, texts, tokenizers, chunks, place, encoders),
         scheduler.config.num_train_timesteps,
         place,
+        masks,
         schedule.steps,
     )
     return Studio(
@@ -118,7 +154,7 @@ def open_studio(
         device=device,
         unet=unet,
         network=network,
-        optimizer=Optimizer(plan, network, len(schedule.steps), device.scaled),
+        optimizer=_optimizer(plan, network, len(schedule.steps), device, measures, ranks),
         data=data,
         noising=Noising.of(scheduler, base.prediction, place),
         chunks=chunks,
@@ -126,21 +162,42 @@ def open_studio(
             (prompt, texts.index(prompt), key(plan.seed, index, "preview")) for index, prompt in enumerate(prompts)
         ),
         average=Average(network, plan.ema) if plan.ema else None,
+        measures=measures,
+        ranks=ranks,
     )
+
+
+def _optimizer(
+    plan: Settled, network: Network, steps: int, device: Device, measures: Measures, ranks: Ranks
+) -> Optimizer:
+    if measures.small_optimizer:
+        plan = structs.replace(plan, optimizer="adamw8bit")
+    return Optimizer(plan, network, steps, device.scaled, ranks)
 
 
 def _latents(
     frozen: FrozenPlan, schedule: Schedule, device: Device
-) -> Generator[Event, None, dict[tuple[int, bool], Tensor]]:
-    """The latents of exactly those drawings, flipped or not, that the schedule shows or measures."""
+) -> Generator[Event, None, tuple[dict[tuple[int, bool], Tensor], prepare.Entries]]:
+    """The latents of exactly those drawings, flipped or not, that the schedule shows or measures.
+
+    After them those of the regularisation drawings, in the order of the schedule's prior pictures.
+    """
     wanted = {(sight.picture, sight.flip) for step in schedule.steps for sight in step.sights if not sight.prior}
     wanted |= {(sample.drawing, False) for sample in schedule.fixed}
     order = sorted(wanted)
     entries = yield from prepare.drawings(
         frozen.base,
         Path(frozen.dataset),
-        [(frozen.drawings[index], flipped) for index, flipped in order],
+        [*((frozen.drawings[index], flipped) for index, flipped in order), *regularisation(frozen, schedule)],
         # In fp32 always: bf16 costs 0.8 % of the latents (rms, on the base in the box), and it is done once.
         lambda: load.vae(frozen.base, device.place, torch.float32),
     )
-    return {which: entry["latents"] for which, entry in zip(order, entries, strict=True)}
+    own = zip(order, entries, strict=False)
+    return {which: entry["latents"] for which, entry in own}, entries[len(order) :]
+
+
+def _masks(frozen: FrozenPlan, order: list[tuple[int, bool]]) -> Generator[Event, None, dict[tuple[int, bool], Tensor]]:
+    """The masks of the same drawings as the latents."""
+    wanted = [(frozen.drawings[index], flipped) for index, flipped in order]
+    found = yield from masks_of(Path(frozen.dataset), frozen.base.vae_factor, wanted)
+    return dict(zip(order, found, strict=True))

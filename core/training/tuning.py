@@ -75,7 +75,7 @@ def tuned(studio: "Studio", step: Step) -> tuple[list[SDPBackend], list[Chosen]]
     chosen, place = [], studio.device.place
     seen = Seen(studio.unet)
     with seen.watching():
-        found = sum(studio.losses(studio.data.batch(step)))
+        found = sum(studio.losses(studio.data.batch(step, studio.ranks)))
     assert isinstance(found, Tensor)
     found.backward()  # type: ignore[no-untyped-call]
     del found

@@ -9,9 +9,11 @@ from core.errors import BocetoError
 from core.language import _
 from core.lora import file
 from core.plan.frozen import FrozenPlan
-from core.training.network import ADAPTER, Network, does_not_fit, weights_of
+from core.training import dora
+from core.training.dora import ADAPTER
+from core.training.network import Network, does_not_fit, put_magnitude, weights_of
 
-_PARTS = ("lora_down.weight", "lora_up.weight", "alpha")
+_PARTS = ("lora_down.weight", "lora_up.weight", "alpha", dora.PART)
 
 
 @torch.no_grad()
@@ -31,7 +33,8 @@ def begin_from(frozen: FrozenPlan, network: Network) -> None:
             raise does_not_fit(
                 _("Its layer {name} is not in the base, or the plan does not train it.").format(name=name)
             )
-        if strange := sorted(set(found) - set(_PARTS)):
+        magnitude = dora.magnitude_of(own[name])
+        if strange := sorted(set(found) - set(_PARTS if magnitude else _PARTS[:3])):
             raise does_not_fit(
                 _("Its layer {name} has a part {part}: it is a LoRA of another kind.").format(
                     name=name, part=strange[0]
@@ -55,6 +58,11 @@ def begin_from(frozen: FrozenPlan, network: Network) -> None:
         alpha = float(found.get("alpha", torch.tensor(float(rank))))
         down.flatten(1)[:rank] = given[0].to(down.device)
         up.flatten(1)[:, :rank] = given[1].to(up.device) * (alpha / rank / float(own[name].scaling[ADAPTER]))
+        if magnitude and dora.PART in found:
+            put_magnitude(own[name], name, found[dora.PART])
+        elif magnitude:
+            # A LoRA without magnitudes is the DoRA whose rows are as long as it makes them.
+            magnitude.put(dora.norm(own[name]))
 
 
 def _same_file(path: Path, digest: str) -> None:

@@ -72,6 +72,7 @@ def phase_name(name: str) -> str:
         "captions": _("encoding captions"),
         "drawings": _("encoding drawings"),
         "prior": _("the base's own pictures"),
+        "probe": _("how much memory it takes"),
         "train": _("training"),
         "preview": _("drawing previews"),
         "save": _("saving"),

@@ -16,7 +16,7 @@ def steps(options: Namespace) -> int:
     frozen = freeze(*project_of(options))
     plan = frozen.plan
     buckets, numbered = frozen.per_bucket
-    reckoned = count(buckets, plan.repeats, plan.batch_size, plan.epochs, numbered)
+    reckoned = count(buckets, plan.repeats, plan.batch_size, plan.epochs, numbered, plan.gpus)
     lines = [reckoned.why, _("Each drawing is seen {seen} times.").format(seen=reckoned.seen)]
     if plan.held_out:
         lines.append(
@@ -29,11 +29,11 @@ def steps(options: Namespace) -> int:
     else:
         words = _("The guide aims for {least} to {most} steps:")
     lines.append(words.format(least=TARGET.start, most=TARGET.stop - 1))
-    for one in suggestions(buckets, plan.batch_size, (plan.repeats, plan.epochs), numbered):
+    for one in suggestions(buckets, plan.batch_size, (plan.repeats, plan.epochs), numbered, plan.gpus):
         if one.real != reckoned.real:
             flags = f"--repeats {one.repeats} --epochs {one.epochs} --batch-size {one.batch_size}"
             lines.append(_("  {flags}  → {real} steps").format(flags=flags, real=one.real))
-    if why := obstacle(buckets, plan.batch_size, numbered):
+    if why := obstacle(buckets, plan.whole_batch, numbered):
         lines.append(why)
     console = Console()
     for line in lines:

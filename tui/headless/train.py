@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from core.language import _
 from core.plan.frozen import FrozenPlan, freeze
 from core.project import Place, Project, begin, place_of
+from core.runs import processes
 from core.runs.launch import launch
 from core.runs.run import Run
 from tui.choices import with_choices
@@ -25,6 +26,9 @@ def train(options: Namespace) -> int:
     if options.dry_run:
         show(frozen)
         return 0
+    if options.nodes > 1:
+        return _split(place, project, frozen, options.nodes)
+    processes.require(frozen.plan.gpus)
     place.save(project)
     run = Run.create(place.runs, frozen)
     launch(run)
@@ -33,6 +37,20 @@ def train(options: Namespace) -> int:
         print(plain(words))
         return 0
     return status_of(watch(run, options.json))
+
+
+def _split(place: Place, project: Project, frozen: FrozenPlan, machines: int) -> int:
+    """Lay the run down, and print what starts it on several machines."""
+    processes.split(frozen.plan.gpus, machines)
+    place.save(project)
+    run = Run.create(place.runs, frozen)
+    words = _(
+        "Run this on each of the {machines} machines; HOST is the name of one of them. All must see {folder} and the "
+        "drawings under the same path, and have the same Boceto. The same line goes on after a stop."
+    )
+    print(plain(words.format(machines=machines, folder=run.folder)))
+    print(plain(processes.command_on_each(run, frozen.plan.gpus, machines)))
+    return 0
 
 
 def project_of(options: Namespace) -> tuple[Place, Project]:

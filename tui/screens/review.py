@@ -26,6 +26,7 @@ from core.runs.run import Run, runs_in
 from tui.command import command
 from tui.dialogs.dialog import Ask
 from tui.dialogs.dialog import Option as Answer
+from tui.forecast import free_here
 from tui.keys import bind
 from tui.labels import label
 from tui.problems import MARKS, code_words
@@ -42,9 +43,9 @@ _SHOWN = 200
 class Frozen(Message):
     """The plan as it would be trained."""
 
-    def __init__(self, plan: FrozenPlan, drawings_per_second: float | None) -> None:
+    def __init__(self, plan: FrozenPlan, drawings_per_second: float | None, free: int | None) -> None:
         super().__init__()
-        self.plan, self.drawings_per_second = plan, drawings_per_second
+        self.plan, self.drawings_per_second, self.free = plan, drawings_per_second, free
 
 
 class Launched(Message):
@@ -110,7 +111,7 @@ class Review(SurveyedScreen):
         """The plan as it would be trained."""
         assert self.work.place and self.survey
         frozen = freeze(self.work.place, self.work.project, self.survey)
-        self.post_message(Frozen(frozen, pace.drawings_per_second(frozen.base)))
+        self.post_message(Frozen(frozen, pace.drawings_per_second(frozen.base), free_here()))
 
     def on_worker_state_changed(self, changed: Worker.StateChanged) -> None:
         """What cannot be trained, or did not start, says why."""
@@ -124,7 +125,7 @@ class Review(SurveyedScreen):
     def show(self, message: Frozen) -> None:
         """The page."""
         self._frozen = message.plan
-        self.query_one("#words", Text).update(self._page(message.plan, message.drawings_per_second))
+        self.query_one("#words", Text).update(self._page(message))
         self.say()
 
     def action_next(self) -> None:
@@ -225,10 +226,11 @@ class Review(SurveyedScreen):
         if self._listed:
             problems.highlighted = 0
 
-    def _page(self, frozen: FrozenPlan, drawings_per_second: float | None) -> Content:
+    def _page(self, message: Frozen) -> Content:
+        frozen = message.plan
         project, place, survey = self.work.project, self.work.place, self.survey
         assert place and survey
-        rows, steps = facts(frozen, project, survey, drawings_per_second)
+        rows, steps = facts(frozen, project, survey, message.drawings_per_second, message.free)
         lines = [Content.assemble((f"{name:<22}", "$foreground-muted"), plain(value)) for name, value in rows]
         if steps not in TARGET:
             lines.append(Content.styled("! " + _("The guide aims for 300 to 500 steps."), "$text-warning"))

@@ -12,6 +12,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core.errors import BocetoError
+from core.images.buckets import Bucket
 from core.language import _, ngettext
 from core.plan import pace
 from core.plan.folders import dealt, folder_repeats
@@ -19,6 +20,7 @@ from core.plan.settle import settle
 from core.plan.steps import TARGET, Count, Suggestion, count, obstacle, suggestions
 from core.settings import Plan, Settled, choices
 from tui.choices import limits, with_choices
+from tui.forecast import forecast, free_here
 from tui.keys import bind
 from tui.labels import label
 from tui.screens.surveyed import SurveyedScreen
@@ -32,11 +34,11 @@ _FIELDS = ("repeats", "epochs", "batch_size")
 
 
 class Paced(Message):
-    """How fast this machine trains, if it has."""
+    """How fast this machine trains, if it has, and how much GPU memory it has free."""
 
-    def __init__(self, drawings_per_second: float | None) -> None:
+    def __init__(self, drawings_per_second: float | None, free: int | None) -> None:
         super().__init__()
-        self.drawings_per_second = drawings_per_second
+        self.drawings_per_second, self.free = drawings_per_second, free
 
 
 class Steps(SurveyedScreen):
@@ -59,6 +61,8 @@ class Steps(SurveyedScreen):
         self._offered: list[Suggestion] = []
         self._wrong = ""
         self._pace: float | None = None
+        self._free: int | None = None
+        self._buckets: list[Bucket] = []
         self._paced = False
 
     @property
@@ -101,12 +105,12 @@ class Steps(SurveyedScreen):
         """Runs that were made here tell."""
         from core.bases import find
 
-        self.post_message(Paced(pace.drawings_per_second(find.resolve(self.work.project.base))))
+        self.post_message(Paced(pace.drawings_per_second(find.resolve(self.work.project.base)), free_here()))
 
     @on(Paced)
     def keep_pace(self, message: Paced) -> None:
         """Show the time."""
-        self._pace, self._paced = message.drawings_per_second, True
+        self._pace, self._free, self._paced = message.drawings_per_second, message.free, True
         self._reckon()
 
     def ready(self) -> None:
@@ -170,6 +174,7 @@ class Steps(SurveyedScreen):
             self._settled, _reasons, held_out = settle(self.work.project, self.base, buckets, names)
             self._held_out = len(held_out)
             trained = [place for place in range(len(usable)) if place not in held_out]
+            self._buckets = buckets
             self._per_bucket, self._numbered = dealt(
                 [buckets[place] for place in trained], [folder_repeats(wanted, names[place]) for place in trained]
             )
@@ -177,13 +182,14 @@ class Steps(SurveyedScreen):
         if plan is None:
             return
         self.form.note({"repeats": plan.repeats, "epochs": plan.epochs})
-        self._show(count(self._per_bucket, plan.repeats, plan.batch_size, plan.epochs, self._numbered), plan)
+        found = count(self._per_bucket, plan.repeats, plan.batch_size, plan.epochs, self._numbered, plan.gpus)
+        self._show(found, plan)
 
     def _show(self, found: Count, plan: Settled) -> None:
         guide = _("{drawings} drawings × {repeats} repeats ÷ {batch_size} batch × {epochs} epochs = {guide}").format(
             drawings=found.drawings,
             repeats=plan.repeats,
-            batch_size=plan.batch_size,
+            batch_size=found.batch,
             epochs=plan.epochs,
             guide=f"{found.guide:.1f}",
         )
@@ -207,16 +213,19 @@ class Steps(SurveyedScreen):
             facts.append(_("about {time} here, as the last run went").format(time=duration(seconds)))
         elif self._paced:
             facts.append(_("time unknown: nothing was trained on this base here yet"))
+        expected = forecast(self.base, plan, self._buckets, found.drawings, self._free) if self._paced else None
+        if expected:
+            facts.append(expected.words)
         self.query_one("#facts", Text).update(" · ".join(facts))
         current = (plan.repeats, plan.epochs)
-        self._offered = suggestions(self._per_bucket, plan.batch_size, current, self._numbered)
+        self._offered = suggestions(self._per_bucket, plan.batch_size, current, self._numbered, plan.gpus)
         marked = self.offers.highlighted
         self.offers.clear_options()
         self.offers.add_options(Option(self._offer(number, offer)) for number, offer in enumerate(self._offered))
         self.offers.highlighted = marked if marked is not None and marked < len(self._offered) else 0
 
     def _advice(self, found: Count) -> str:
-        no_way = obstacle(self._per_bucket, found.batch_size, self._numbered)
+        no_way = obstacle(self._per_bucket, found.batch_size * found.gpus, self._numbered)
         if no_way:
             return no_way
         if found.real < TARGET.start:

@@ -38,7 +38,7 @@ _DATASET = {
     "bucket_no_upscale": bool,
     "network_multiplier": float,
 }
-_ONLY_SUBSET = {"image_dir": str, "is_reg": bool}
+_ONLY_SUBSET = {"image_dir": str, "is_reg": bool, "alpha_mask": bool}
 _TRAINING: dict[str, Any] = {
     "pretrained_model_name_or_path": str,
     "network_module": str,
@@ -55,6 +55,7 @@ _TRAINING: dict[str, Any] = {
     "optimizer_args": list,
     "lr_scheduler": str,
     "lr_scheduler_num_cycles": int,
+    "lr_scheduler_power": float,
     "lr_warmup_steps": (int, float),
     "max_grad_norm": float,
     "max_train_epochs": int,
@@ -77,6 +78,7 @@ _TRAINING: dict[str, Any] = {
     "no_half_vae": bool,
     "sdpa": bool,
     "loss_type": str,
+    "masked_loss": bool,
     "cache_latents": bool,
     "cache_text_encoder_outputs": bool,
     "max_data_loader_n_workers": int,
@@ -105,7 +107,7 @@ _CHOICES = {
     "max_token_length": (150, 225),
     "mixed_precision": ("no", "fp16", "bf16"),
     "save_precision": ("float", "fp16", "bf16"),
-    "lr_scheduler": ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear"),
+    "lr_scheduler": ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear", "polynomial"),
     "optimizer_type": ("AdamW8bit", "Prodigy", "AdamW"),
 }
 

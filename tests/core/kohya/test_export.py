@@ -42,7 +42,7 @@ def values(choice: Choice) -> some.SearchStrategy[Any]:
         return some.integers(1, 3)
     if choice.name == "epochs":
         return some.integers(1, 3)
-    if choice.name == "init_lora":
+    if choice.name in ("init_lora", "regularisation"):
         return some.just("")
     match choice.kind:
         case "one of":
@@ -57,7 +57,7 @@ def values(choice: Choice) -> some.SearchStrategy[Any]:
         case kind if kind is int:
             return some.integers(int(least), int(most))
         case _:
-            return some.floats(least + 1e-6, min(most, 0.999))
+            return some.floats(least + 1e-6, min(most, max(0.999, 2 * least)))
 
 
 PLANS = some.fixed_dictionaries(
@@ -263,3 +263,89 @@ def test_prompts_are_one_a_line_whatever_they_hold(frozen: FrozenPlan, tmp_path:
         assert prompt and [option.split()[0] for option in options] == ["w", "h", "s", "l", "d"]
     assert sd_scripts.training(tmp_path / TRAINING)["sample_prompts"] == str(tmp_path / PROMPTS)
     assert read(tmp_path).choices["preview_prompts"] == plan.preview_prompts
+
+
+def test_masks_from_transparency_go_there_and_come_back(small: tuple[Place, Project], tmp_path: Path) -> None:
+    place, project = small
+    name = sorted(path.name for path in place.dataset(project).glob("*.png"))[0]
+    half = Image.new("RGBA", (80, 40), (255, 0, 0, 255))
+    half.paste((0, 255, 0, 0), (40, 0, 80, 40))
+    half.save(place.dataset(project) / name)
+    treatments = {name: Treatment(fit="pad", background="#0000ff")}
+    frozen = freeze(place, replace(project, treatments=treatments, plan=replace(SHORT, masked_loss=True, held_out=0)))
+    export(frozen, tmp_path / "out", copy=True)
+    assert sd_scripts.training(tmp_path / "out" / TRAINING)["masked_loss"] is True
+    config = sd_scripts.dataset(tmp_path / "out" / DATASET)
+    assert all(subset["alpha_mask"] is True for subset in config["datasets"][0]["subsets"])
+    assert read(tmp_path / "out").choices["masked_loss"] is True
+    with Image.open(tmp_path / "out" / DRAWINGS / name) as image:
+        alpha = image.getchannel("A")
+        middle = image.height // 2
+        assert (alpha.getpixel((10, middle)), alpha.getpixel((70, middle))) == (255, 0)
+        # What sd-scripts reads as colour is what is trained here: the paper, and not what hides under it.
+        assert image.convert("RGB").getpixel((70, middle)) == (0, 0, 255)
+    export(replace(frozen, plan=replace(frozen.plan, masked_loss=False)), tmp_path / "plain")
+    assert read(tmp_path / "plain").choices["masked_loss"] is False
+
+
+def test_masks_in_a_folder_of_their_own_are_said_to_be_passed_over(frozen: FrozenPlan, tmp_path: Path) -> None:
+    export(frozen, tmp_path)
+    file = tmp_path / TRAINING
+    file.write_text(file.read_text().replace('loss_type = "l2"', 'loss_type = "l2"\nmasked_loss = true'))
+    found = read(tmp_path)
+    assert found.choices["masked_loss"] is False
+    assert "masks" in {problem.code for problem in found.problems}
+
+
+def test_a_dora_is_one_of_lycoris_there_and_comes_back(frozen: FrozenPlan, tmp_path: Path) -> None:
+    done = export(replace(frozen, plan=replace(frozen.plan, dora=True)), tmp_path)
+    told = sd_scripts.training(tmp_path / TRAINING)
+    assert told["network_module"] == "lycoris.kohya"
+    assert told["network_args"] == ["algo=lora", "preset=attn-mlp", "dora_wd=True", "wd_on_output=True"]
+    assert read(tmp_path).choices["dora"] is True
+    assert "dora" in {problem.code for problem in done.problems}
+
+
+def test_ranks_of_parts_are_ranks_of_blocks_there_and_come_back(frozen: FrozenPlan, tmp_path: Path) -> None:
+    plan = replace(frozen.plan, down_rank=0, up_rank=12, text_encoders=True, text_encoder_rank=3)
+    done = export(replace(frozen, plan=plan), tmp_path)
+    told = sd_scripts.training(tmp_path / TRAINING)
+    assert told["network_module"] == "networks.lora"
+    assert told["network_args"][0] == "block_dims=" + ",".join(["0"] * 10 + ["4"] * 3 + ["12"] * 9 + ["0"])
+    found = read(tmp_path)
+    assert found.plan().up_rank == 12 and found.plan().mid_rank is None and found.plan().text_encoder_rank == 3
+    assert not {"blocks", "block-alphas"} & {problem.code for problem in found.problems}
+    assert "text-encoder-rank" in {problem.code for problem in done.problems}
+    # By hand, in the words of sd-scripts alone.
+    file = tmp_path / TRAINING
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("boceto_")]
+    text = "\n".join(lines).replace(",12,12,12,12,12,12,12,12,12,0", ",8,8,8,8,8,8,8,8,8,0")
+    text = text.replace("network_args = [", 'network_args = ["block_alphas=' + ",".join(["1"] * 23) + '",')
+    file.write_text(text)
+    found = read(tmp_path)
+    assert (found.plan().down_rank, found.plan().mid_rank, found.plan().up_rank) == (0, None, 8)
+    assert "block-alphas" in {problem.code for problem in found.problems}
+
+
+def test_attention_alone_is_a_preset_of_lycoris_there(frozen: FrozenPlan, tmp_path: Path) -> None:
+    done = export(replace(frozen, plan=replace(frozen.plan, layers="attn-only", up_rank=2)), tmp_path)
+    told = sd_scripts.training(tmp_path / TRAINING)
+    assert told["network_args"] == ["algo=lora", "preset=attn-only"]
+    assert {"parts"} <= {problem.code for problem in done.problems}
+    assert (read(tmp_path).choices["layers"], read(tmp_path).choices["up_rank"]) == ("attn-only", 2)
+
+
+def test_regularisation_drawings_are_a_subset_there_and_come_back(small: tuple[Place, Project], tmp_path: Path) -> None:
+    place, project = small
+    (tmp_path / "others").mkdir()
+    Image.effect_noise((80, 80), 90).save(tmp_path / "others" / "a.png")
+    plan = replace(SHORT, regularisation=str(tmp_path / "others"), prior_pictures=2, held_out=0)
+    frozen = freeze(place, replace(project, plan=plan))
+    done = export(frozen, tmp_path / "out")
+    *_own, last = sd_scripts.dataset(tmp_path / "out" / DATASET)["datasets"][0]["subsets"]
+    assert last == {"image_dir": str(tmp_path / "others"), "num_repeats": 1, "is_reg": True}
+    codes = {problem.code for problem in done.problems}
+    assert "regularisation" in codes and "prior-pictures" not in codes
+    found = read(tmp_path / "out")
+    assert found.plan() == msgspec.convert(msgspec.structs.asdict(frozen.plan), Plan)
+    assert found.answers["dataset"] == str(place.dataset(project))

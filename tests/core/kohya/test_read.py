@@ -247,6 +247,7 @@ def test_what_is_not_said_is_what_sd_scripts_takes(tmp_path: Path) -> None:
         ({"network_alpha": 0}, "alpha", 16.0),
         ({"lr_scheduler": "constant_with_warmup"}, "scheduler", "constant"),
         ({"lr_scheduler": "polynomial"}, "scheduler", "linear"),
+        ({"lr_scheduler": "polynomial", "lr_scheduler_power": 3}, "scheduler", "polynomial"),
         ({"gradient_accumulation_steps": 3}, "batch_size", 12),
         ({"optimizer_type": "bitsandbytes.optim.AdamW8bit"}, "optimizer", "adamw8bit"),
         ({"max_token_length": 150}, "caption_chunks", 2),

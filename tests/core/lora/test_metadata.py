@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from PIL import Image
 
 from core.lora.metadata import metadata
 from core.plan.frozen import FrozenPlan, freeze
@@ -49,3 +50,18 @@ def test_tag_counts_stay_at_home_when_told_so(frozen: FrozenPlan) -> None:
 
 def test_the_same_training_says_the_same(frozen: FrozenPlan) -> None:
     assert said(frozen) == said(frozen)
+
+
+def test_regularisation_drawings_are_counted_and_their_folder_stays_at_home(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    Image.effect_noise((80, 80), 90).save(tmp_path / "private" / "a.png")
+    plan = replace(SHORT, regularisation=str(tmp_path / "private"))
+    found = said(freeze(*small_project(tmp_path / "small", plan)))
+    assert found["ss_num_reg_images"] == "1" and "private" not in json.dumps(found)
+    assert [subset["is_reg"] for subset in json.loads(found["ss_datasets"])[0]["subsets"]] == [False, True]
+
+
+def test_a_dora_is_said_in_the_words_of_lycoris(frozen: FrozenPlan) -> None:
+    found = said(replace(frozen, plan=replace(frozen.plan, dora=True, conv_rank=0, conv_alpha=None)))
+    assert found["ss_network_module"] == "lycoris.kohya"
+    assert json.loads(found["ss_network_args"])["dora_wd"] == "True"

@@ -1,6 +1,7 @@
 """Optimizers: arguments that belong together, who they suit, and how the rate runs."""
 
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import get_scheduler
 
 from core.plan.optimizers import FEW_DRAWINGS, PRESETS, rate_factor, recommend, with_preset
-from core.settings import Plan
+from core.settings import Plan, SchedulerName
 from tests.core.plan.plans import settled
 
 OURS_AND_THEIRS = {
@@ -17,15 +18,17 @@ OURS_AND_THEIRS = {
     "linear": "linear",
     "cosine": "cosine",
     "cosine_with_restarts": "cosine_with_restarts",
+    "polynomial": "polynomial",
 }
+"""Every scheduler of the notebooks; their “constant_with_warmup” is “constant” with a warm-up here."""
 
 
 def theirs(scheduler: str, warmup: int, steps: int, cycles: int) -> list[float]:
     """The factors of transformers' scheduler, one a step."""
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
-    extra = {"num_cycles": cycles} if scheduler == "cosine_with_restarts" else None
-    clock = get_scheduler(OURS_AND_THEIRS[scheduler], optimizer, warmup, steps, extra)
+    extra = {"cosine_with_restarts": {"num_cycles": cycles}, "polynomial": {"power": 3.0}}
+    clock = get_scheduler(OURS_AND_THEIRS[scheduler], optimizer, warmup, steps, extra.get(scheduler))
     factors = []
     for _ in range(steps):
         factors.append(optimizer.param_groups[0]["lr"])
@@ -113,7 +116,7 @@ def test_the_recommendation_follows_the_guide_and_says_why(drawings):
 @pytest.mark.parametrize("scheduler", OURS_AND_THEIRS)
 @pytest.mark.parametrize(("share", "steps"), [(0.0, 10), (0.05, 340), (0.1, 333), (0.5, 12), (0.03, 7)])
 def test_after_the_warm_up_the_rate_runs_as_transformers_has_it(scheduler, share, steps):
-    plan = settled(scheduler=scheduler, warmup=share, restarts=3)
+    plan = settled(scheduler=scheduler, warmup=share, restarts=3, learning_rate=1.0)
     ours = [rate_factor(plan, step, steps) for step in range(steps)]
     warmup = round(share * steps)
     assert ours[warmup:] == pytest.approx(theirs(scheduler, warmup, steps, 3)[warmup:], abs=1e-12)
@@ -143,6 +146,12 @@ def test_the_rate_never_leaves_its_bounds_and_no_training_stands_still(scheduler
     factors = [rate_factor(plan, step, steps) for step in range(steps)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert max(factors) > 0.3 or steps < 3
+
+
+def test_every_scheduler_is_compared_and_a_tiny_rate_does_not_rise():
+    assert set(OURS_AND_THEIRS) == set(get_args(SchedulerName))
+    plan = settled(scheduler="polynomial", warmup=0.0, learning_rate=5e-8)
+    assert [rate_factor(plan, step, 10) for step in range(10)] == [1.0] * 10
 
 
 def test_restarts_are_as_many_as_asked():

@@ -5,6 +5,7 @@ import socket
 import pytest
 from msgspec.structs import replace
 
+from core import toml
 from core.plan.frozen import freeze
 from core.plan.pace import drawings_per_second
 from core.runs import events
@@ -27,6 +28,12 @@ def run(tmp_path):
 
 def test_the_pace_is_the_middle_one_of_what_the_last_run_measured(run):
     assert drawings_per_second(run.plan().base, [run]) == 20.0
+
+
+def test_the_pace_is_that_of_one_gpu(run):
+    plan = run.plan()
+    toml.save(run.plan_file, replace(plan, plan=replace(plan.plan, gpus=4)))
+    assert drawings_per_second(plan.base, [run]) == 5.0
 
 
 def test_another_base_or_another_machine_tells_nothing(run):

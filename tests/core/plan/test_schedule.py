@@ -66,6 +66,12 @@ def test_the_steps_are_those_of_the_calculator_and_show_each_drawing_as_often(
     assert [step.epoch for step in laid_out.steps] == sorted(step.epoch for step in laid_out.steps)
 
 
+def test_several_gpus_see_together_what_one_would_with_so_many_times_the_batch():
+    shared = {"repeats": 3, "flip": True, "caption_dropout": 0.2, "tag_dropout": 0.2}
+    one = mixed([7, 5], batch_size=6, prior_pictures=4, **shared)
+    assert schedule(mixed([7, 5], batch_size=3, prior_pictures=2, gpus=2, **shared)) == schedule(one)
+
+
 @settings(deadline=None, max_examples=50)
 @given(mixes, st.integers(1, 3), st.integers(1, 8), st.integers(0, 4))
 def test_a_batch_never_mixes_shapes(members, repeats, batch_size, beside):

@@ -46,6 +46,15 @@ def test_where_the_formula_is_exact_it_is_said():
     assert count([30], 10, 6, 10).why == "The guide's formula is exact here: 30 × 10 ÷ 6 × 10 = 500 steps."
 
 
+def test_with_several_gpus_a_step_looks_at_a_batch_of_each():
+    counted = count([30, 10], repeats=9, batch_size=6, epochs=10, gpus=2)
+    assert counted.real == (23 + 8) * 10 and counted.guide == 300
+    assert "(30 + 10" not in counted.why and "40 × 9 ÷ (6 × 2) × 10 = 300" in counted.why
+    for one in suggestions([30, 10], 6, (9, 10), gpus=2):
+        assert one.real == steps_per_epoch([30, 10], one.repeats, one.batch_size * 2) * one.epochs
+    assert suggestions([30, 10], 6, gpus=2)[0].batch_size == 6, "the batch size stays that of one GPU"
+
+
 def simulated(drawings_per_bucket, repeats, batch_size, epochs, seed) -> tuple[int, set[int]]:
     """Deal every epoch's pictures into batches of one bucket, one by one; count batches and showings."""
     deck = [(shape, number) for shape, many in enumerate(drawings_per_bucket) for number in range(many)]

@@ -110,6 +110,16 @@ def test_slurm_finds_this_boceto(small: tuple[Place, Project]) -> None:
     assert not [line for line in script.splitlines()[first:] if line.startswith("#SBATCH")]
 
 
+def test_other_machines_are_asked_for_as_many_gpus_as_the_plan_has(
+    small: tuple[Place, Project], tmp_path: Path
+) -> None:
+    place, project = small
+    four = replace(project, plan=replace(project.plan, gpus=4))
+    assert "#SBATCH --gres=gpu:4" in slurm(place, four).splitlines()
+    task = yaml.safe_load(skypilot(place, four, find.resolve("mini"), tmp_path)["boceto-small.sky.yaml"])
+    assert task["resources"]["accelerators"]["H100"] == 4
+
+
 @pytest.mark.parametrize("name", ["línea y tinta", "a\nb", "線画", "x" * 100, "--x"])
 def test_any_name_makes_a_name_for_a_cluster(name: str) -> None:
     found = job_name(Project(name=name))

@@ -47,7 +47,15 @@ def answer(unet, context, pooled):  # type: ignore[no-untyped-def]
         return unet(noisy, torch.tensor([10, 700]), context, added_cond_kwargs=conditions).sample
 
 
-@pytest.mark.parametrize("plan", [PLAN, LOCON, EVERYTHING], ids=["attention", "convolutions", "text encoders"])
+PARTS = replace(EVERYTHING, down_rank=0, mid_rank=7, up_rank=2, text_encoder_rank=3, text_encoder_alpha=6.0)
+ATTENTION = replace(EVERYTHING, conv_rank=0, conv_alpha=None, layers="attn-only")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [PLAN, LOCON, EVERYTHING, PARTS, ATTENTION],
+    ids=["attention", "convolutions", "text encoders", "parts", "attention alone"],
+)
 def test_diffusers_loads_the_file_and_draws_the_same(plan: Plan, base: Base, tmp_path: Path) -> None:
     unet, encoders = parts(base)
     network = networks.make(plan, unet, encoders if plan.text_encoders else None, CPU)
@@ -70,7 +78,7 @@ def test_diffusers_loads_the_file_and_draws_the_same(plan: Plan, base: Base, tmp
     assert (ours - theirs).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("plan", [PLAN, EVERYTHING], ids=["attention", "everything"])
+@pytest.mark.parametrize("plan", [PLAN, EVERYTHING, PARTS], ids=["attention", "everything", "parts"])
 def test_a_file_comes_back_as_the_network_it_was(plan: Plan, base: Base, tmp_path: Path) -> None:
     unet, encoders = parts(base)
     network = networks.make(plan, unet, encoders, CPU)

@@ -123,7 +123,7 @@ def test_a_lora_of_another_kind_or_base_is_refused_in_words(
     name = next(iter(changes(tensors)))
     for number, (more, words) in enumerate(
         [
-            ({f"{name}.dora_scale": torch.ones(3)}, "dora_scale"),
+            ({f"{name}.lora_mid.weight": torch.ones(3)}, "lora_mid"),
             ({f"{name}.lora_down.weight": torch.ones(4, 3)}, name),
             (
                 {f"lora_unet_nowhere.{part}": torch.ones(2, 2) for part in ("lora_down.weight", "lora_up.weight")},

@@ -1,0 +1,44 @@
+"""The wizard says how much GPU memory a training will take before anything is loaded."""
+
+from msgspec.structs import replace
+
+from core.images.buckets import Bucket
+from core.plan.memory import CONTEXT, GIB, fitting, needed
+from tests.core.plan.plans import BASE, settled
+from tui.forecast import forecast
+
+SDXL = replace(BASE, native=1024, vae_factor=8, text_widths=(768, 1280))
+BUCKETS = [Bucket(1024, 1024), Bucket(832, 1216)]
+PLAN = settled(optimizer="adamw", rank=16, batch_size=6, shuffle_tags=False)
+
+
+def test_of_a_base_of_another_build_nothing_is_said() -> None:
+    assert forecast(BASE, PLAN, BUCKETS, 35, 24 * GIB) is None
+
+
+def test_what_it_takes_is_held_against_what_is_free() -> None:
+    expected = forecast(SDXL, PLAN, BUCKETS, 35, 80 * GIB)
+    assert expected and expected.fits
+    measures, _why = fitting(PLAN, 6, 128 * 128, 35, 80 * GIB - CONTEXT)
+    peak = (needed(PLAN, 6, 128 * 128, 35, measures).peak + CONTEXT) / GIB
+    assert expected.words == f"about {peak:.1f} of 80.0 GB of GPU memory"
+
+
+def test_measures_are_named() -> None:
+    expected = forecast(SDXL, PLAN, BUCKETS, 35, 8 * GIB)
+    assert expected and expected.fits
+    assert "1 drawing at a time" in expected.words and "layers computed twice" in expected.words
+    small = forecast(SDXL, PLAN, BUCKETS, 35, 5 * GIB)
+    assert small and "base in 4 bits" in small.words
+
+
+def test_a_limit_in_the_plan_counts_on_a_card_with_more() -> None:
+    expected = forecast(SDXL, replace(PLAN, memory=8), BUCKETS, 35, 80 * GIB)
+    assert expected == forecast(SDXL, PLAN, BUCKETS, 35, 8 * GIB)
+
+
+def test_what_cannot_fit_and_what_has_no_gpu_say_so() -> None:
+    too_small = forecast(SDXL, PLAN, BUCKETS, 35, 3 * GIB)
+    assert too_small and not too_small.fits and "does not fit into 2.5 GB" in too_small.words
+    without = forecast(SDXL, PLAN, BUCKETS, 35, None)
+    assert without and not without.fits and "there is no GPU here" in without.words
