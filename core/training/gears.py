@@ -16,6 +16,7 @@ from core.plan.gear import FEWEST, Gear, Verdict, room_for_graphs, shapes_worth,
 from core.plan.schedule import Step
 from core.runs.events import Chosen, Event, Noted
 from core.training.compiled import Compiled
+from core.training.device import room
 from core.training.graphs import WARM, Graphs
 from core.training.step import Batch
 from core.training.tuning import preferring, tuned
@@ -263,8 +264,7 @@ def _first_line(error: Exception) -> str:
 
 def _room(place: torch.device) -> Verdict:
     used, most = torch.cuda.memory_allocated(place), torch.cuda.max_memory_allocated(place)
-    free = torch.cuda.mem_get_info(place)[0] + torch.cuda.memory_reserved(place) - used
-    return room_for_graphs(most - used, free)
+    return room_for_graphs(most - used, room(place) or 0)
 
 
 def shape(step: Step) -> Shape:
