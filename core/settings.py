@@ -16,6 +16,7 @@ OptimizerName = Literal["adamw8bit", "prodigy", "adamw"]
 SchedulerName = Literal["constant", "cosine", "cosine_with_restarts", "linear", "polynomial"]
 Layers = Literal["attn-mlp", "attn-only"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+GearChoice = Literal["auto", "eager", "compiled", "graphs"]
 
 
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -136,6 +137,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Compute every layer twice to save memory; about two fifths slower. Off: only as many as the memory needs."""
     nf4: bool = False
     """Keep the base in 4 bits (NF4), which is slower and a little coarser. Off: only where nothing else fits."""
+    gear: GearChoice = "auto"
+    """How steps are carried out: one operation at a time, compiled, or as CUDA graphs. “auto” measures what repays."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 42
     """Everything random follows from this number."""
 

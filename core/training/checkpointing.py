@@ -32,7 +32,10 @@ def use(unet: Any, count: int) -> None:
         return
 
     def twice_or_once(part: nn.Module, *inputs: Any) -> Any:
-        return checkpoint(part, *inputs, use_reentrant=False) if part in chosen else part(*inputs)
+        if part not in chosen:
+            return part(*inputs)
+        # Nothing random is in there, and a CUDA graph may not ask for the state of the random numbers.
+        return checkpoint(part, *inputs, use_reentrant=False, preserve_rng_state=False)
 
     unet.enable_gradient_checkpointing(twice_or_once)
 

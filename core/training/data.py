@@ -1,6 +1,7 @@
 """The data of a run on the device, and the batch of any step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from core.captions.tokens import Tokenizer
 from core.images.buckets import time_ids
 from core.plan.frozen import FrozenPlan
 from core.plan.schedule import FixedSample, Sight, Step
+from core.training.ahead import Ahead, Drawn
 from core.training.cache import stacked
 from core.training.encode import encode, token_ids
 from core.training.prepare import Entries
@@ -80,7 +82,9 @@ class Data:
         timesteps_of_base: int,
         place: torch.device,
         masks: Mapping[tuple[int, bool], Tensor] | None = None,
+        steps: Sequence[Step] = (),
     ) -> None:
+        """`steps` are those that will be asked for, in their order."""
         self._plan, self._place, self._texts, self._range = frozen.plan, place, texts, timesteps_of_base
         self._latents = {which: tensor.to(place) for which, tensor in latents.items()}
         self._prior = [tensor.to(place) for tensor in prior]
@@ -88,38 +92,62 @@ class Data:
         self._time_ids = torch.tensor(
             [time_ids(drawing.placement) for drawing in frozen.drawings], dtype=torch.float32, device=place
         )
+        self._batches: dict[tuple[object, ...], Batch] = {}
+        # The CPU does not run ahead of itself: drawn earlier there, the numbers would take the same time.
+        self._drawn = Ahead(self._draw, steps, place) if place.type == "cuda" else self._draw
 
     def batch(self, step: Step, ranks: Ranks = ALONE) -> Batch:
         """What `step` looks at in this process. All of it follows from the schedule and (seed, step).
 
-        What is random is drawn for the whole step, of which each process takes its part.
+        What is random is drawn for the whole step, of which each process takes its part. Steps of one shape share one
+        batch, whose tensors are filled anew: it holds until the next is asked for.
         """
-        count = len(step.sights)
+        count, drawn = len(step.sights), self._drawn(step)
         part, weight = ranks.part(count), ranks.weight(count)
-        latents = torch.stack([self._of(sight) for sight in step.sights[part]])
-        context, pooled = self._texts([sight.caption for sight in step.sights[part]])
+        sights = step.sights[part]
+        latents = torch.stack([self._of(sight) for sight in sights])
+        context, pooled = self._texts([sight.caption for sight in sights])
+        parts = {
+            "latents": latents,
+            "context": context,
+            "pooled": pooled,
+            "time_ids": self._time_ids[sent(drawn.sizes[part], self._place)],
+            "noise": drawn.noise[part],
+            "added": None if drawn.added is None else drawn.added[part],
+            "timesteps": drawn.timesteps[part],
+            "weights": sent((weight * drawn.weights[part]).float(), self._place),
+            "mask": self._mask([None if sight.prior else (sight.picture, sight.flip) for sight in sights], latents),
+        }
+        there = {name: one for name, one in parts.items() if one is not None}
+        shapes = (count, *((name, one.shape) for name, one in there.items()))
+        if shapes not in self._batches:
+            # Own memory, not the data's or a page that the next step's numbers are written to.
+            own = {name: one.detach().to(self._place, copy=True) for name, one in there.items()}
+            self._batches[shapes] = Batch(**own, whole=count)
+        batch = self._batches[shapes]
+        for name, one in there.items():
+            if not one.requires_grad:
+                getattr(batch, name).copy_(one, non_blocking=True)
+        live: dict[str, Any] = {name: one for name, one in there.items() if one.requires_grad}
+        return replace(batch, **live) if live else batch
+
+    def _draw(self, step: Step) -> Drawn:
+        plan, count = self._plan, len(step.sights)
+        shape = count, *self._of(step.sights[0]).shape
+        drawn, added = noise(plan.seed, step.index, shape, plan), None
+        if plan.ip_noise_gamma:
+            added = perturbed(drawn, plan.seed, step.index, plan.ip_noise_gamma)
         own = [sight.picture for sight in step.sights if not sight.prior]
         # A picture of the base gets the size and crop of a drawing: else the style would hang on those numbers
         # instead of the activation word.
         sizes = [sight.picture if not sight.prior else own[place % len(own)] for place, sight in enumerate(step.sights)]
-        weights = [weight * (self._plan.prior_weight if sight.prior else 1.0) for sight in step.sights[part]]
-        drawn, added = noise(self._plan.seed, step.index, (count, *latents.shape[1:]), self._plan), None
-        if self._plan.ip_noise_gamma:
-            more = perturbed(drawn, self._plan.seed, step.index, self._plan.ip_noise_gamma)
-            added = sent(more[part].contiguous(), self._place)
-        return Batch(
-            latents=latents,
-            context=context,
-            pooled=pooled,
-            time_ids=self._time_ids[sent(torch.tensor(sizes[part]), self._place)],
-            noise=sent(drawn[part].contiguous(), self._place),
+        weights = [plan.prior_weight if sight.prior else 1.0 for sight in step.sights]
+        return Drawn(
+            noise=drawn,
             added=added,
-            timesteps=sent(timesteps(self._plan.seed, step.index, count, self._range)[part].contiguous(), self._place),
-            weights=sent(torch.tensor(weights), self._place),
-            mask=self._mask(
-                [None if sight.prior else (sight.picture, sight.flip) for sight in step.sights[part]], latents
-            ),
-            whole=count,
+            timesteps=timesteps(plan.seed, step.index, count, self._range),
+            weights=torch.tensor(weights, dtype=torch.float64),
+            sizes=torch.tensor(sizes),
         )
 
     def fixed(self, samples: Sequence[FixedSample]) -> Batch:

@@ -18,7 +18,6 @@ from core.training.checkpoint import Checkpoint
 from core.training.evaluate import evaluate
 from core.training.meter import Meter
 from core.training.preview import preview
-from core.training.step import loss
 from core.training.studio import Studio
 
 _PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -41,6 +40,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
     begun, kept = done, time.monotonic()
     yield Phase(name="train", done=done, total=studio.total)
     yield evaluate(studio, done)
+    studio.gear.begin(studio, done)
     meter.pause()
     for step in studio.schedule.from_step(done):
         if requests.take("pause"):
@@ -93,6 +93,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
 
 def assist(studio: Studio, done: int) -> None:
     """Make the same steps in a process that is not the first, which decides, saves and speaks."""
+    studio.gear.begin(studio, done)
     for step in studio.schedule.from_step(done):
         if studio.ranks.agree(False):
             return
@@ -101,23 +102,15 @@ def assist(studio: Studio, done: int) -> None:
 
 def learn(studio: Studio, step: Step) -> torch.Tensor:
     """Make one step. Returns its loss, still on the device."""
-    told = studio.optimizer.learn(_losses(studio, step), step.index)
+    told = studio.gear.step(studio, step)
     if studio.average:
         studio.average.take(step.index, studio.optimizer.broken)
     return told
 
 
-def _losses(studio: Studio, step: Step) -> Iterator[torch.Tensor]:
-    """The step's loss, in as many pieces as are looked at one after the other; their sum is the loss of the whole."""
-    plan, batch = studio.frozen.plan, studio.data.batch(step, studio.ranks)
-    for part in batch.parts(studio.measures.pieces):
-        with studio.mixed():
-            found = loss(studio.unet, part, studio.noising, plan.min_snr_gamma, studio.device.dtype, plan.debiased)
-        yield found
-
-
 def _told(studio: Studio, run: Run, meter: Meter) -> Iterator[Event]:
     """What the steps say. Several whose loss was no number end the training, with what it was before them kept."""
+    yield from studio.gear.events()
     yield from meter.events()
     if meter.lost is None:
         return

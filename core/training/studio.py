@@ -1,8 +1,8 @@
 """Everything a training has in memory, made phase by phase: only what a phase needs is there at one time."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ from core.training.beside import regularisation
 from core.training.data import Data, Texts
 from core.training.device import Device, autocast, free
 from core.training.encode import chunks_needed
+from core.training.gears import Gears
 from core.training.masks import masks as masks_of
 from core.training.network import Network
 from core.training.optimizer import Optimizer
 from core.training.ranks import ALONE, Ranks
-from core.training.step import Noising
+from core.training.step import Batch, Noising, loss
 from core.training.warm import begin_from
 
 PREVIEWS = 4
@@ -56,6 +57,8 @@ class Studio:
     """What is done to take less memory."""
     ranks: Ranks = ALONE
     """This process among those that make each step together."""
+    gear: Gears = field(default_factory=Gears)
+    """How steps are carried out."""
 
     @property
     def total(self) -> int:
@@ -77,6 +80,14 @@ class Studio:
             average=Average(self.network, plan.ema) if plan.ema else None,
             measures=measures,
         )
+
+    def losses(self, batch: Batch) -> Iterator[Tensor]:
+        """The step's loss, in as many pieces as are looked at one after the other; their sum is that of the whole."""
+        plan = self.frozen.plan
+        for part in batch.parts(self.measures.pieces):
+            with self.mixed():
+                found = loss(self.unet, part, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
+            yield found
 
     def mixed(self) -> AbstractContextManager[Any]:
         """Half precision for the base's layers, where the device has it."""
@@ -135,6 +146,7 @@ def open_studio(
         scheduler.config.num_train_timesteps,
         place,
         masks,
+        schedule.steps,
     )
     return Studio(
         frozen=frozen,
