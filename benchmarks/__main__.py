@@ -1,4 +1,4 @@
-"""Every benchmark, one after another: `python -m benchmarks [scan] [captions] [steps] [demo] [wizard] [gpu]`.
+"""Every benchmark, one after another: `python -m benchmarks [scan] [captions] [steps] [peer] [demo] [wizard] [gpu]`.
 
 Their figures are gathered in `benchmarks/results/<date>-<machine>.json`, with the machine, the versions and the commit.
 """
@@ -24,10 +24,11 @@ ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensors numpy pillow textual".split()
 
 
-def commands() -> dict[str, list[str]]:
+def commands(script: str = "") -> dict[str, list[str]]:
     """What is run under each name. Without a GPU the whole SDXL would take a CPU hours."""
     small = [] if hardware.gpus() else ["--small"]
-    alone = {name: [f"{name}.py"] for name in ("scan", "captions", "steps", "demo", "wizard")}
+    alone = {name: [f"{name}.py"] for name in ("scan", "captions", "steps", "peer", "demo", "wizard")}
+    alone["peer"] += ["--script", script] if script else []
     return {**alone, "gpu": ["gpu.py", *small]}
 
 
@@ -86,20 +87,23 @@ def free_path(about: dict[str, Any]) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="scan, captions, steps, demo, wizard, gpu; left out, all"
+        "names", nargs="*", metavar="NAME", help="scan, captions, steps, peer, demo, wizard, gpu; left out, all"
     )
-    names = parser.parse_args().names
-    known = commands()
+    parser.add_argument("--script", default="", help="for peer: a copy of diffusers' script, instead of fetching it")
+    asked = parser.parse_args()
+    names, known = asked.names, commands(asked.script)
     if unknown := set(names) - set(known):
         parser.error(f"there is no benchmark “{unknown.pop()}”, but there are {', '.join(known)}")
     about = machine()
-    results, failed = {}, []
+    results, failed, skipped = {}, [], []
     for name, arguments in known.items():
         if names and name not in names:
             continue
         print(f"== {name}", flush=True)
         results[name], well = run(arguments)
-        if not well:
+        if results[name] and "skipped" in results[name]:
+            skipped.append(name)
+        elif not well:
             failed.append(name)
     kept = {
         "date": str(date.today()),
@@ -112,6 +116,8 @@ def main() -> int:
     path = free_path(about)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(kept, indent=1) + "\n")
+    if skipped:
+        print(f"Skipped, for the reason above: {', '.join(skipped)}")
     if failed:
         print(f"Failed, or short of a limit: {', '.join(failed)}")
     print(f"Kept in {path}\n")
