@@ -8,6 +8,7 @@ from diffusers import StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_words
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 from transformers.utils import logging as transformers_words
 
@@ -28,7 +29,7 @@ def loss(base: Path, lora: Path | None, drawings: Sequence[Path], side: int) -> 
     for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
         part.float()
     if lora:
-        pipe.load_lora_weights(str(lora.parent), weight_name=lora.name)
+        pipe.load_lora_weights(_alike(load_file(lora)))
         if (loaded := sum(hasattr(part, "lora_A") for part in pipe.unet.modules())) != layers(lora)[0]:
             raise RuntimeError(f"Of the {layers(lora)[0]} layers in {lora} diffusers has loaded {loaded}.")
     alphas = pipe.scheduler.alphas_cumprod.float()
@@ -56,6 +57,15 @@ def layers(lora: Path) -> tuple[int, int]:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     weights = [shape for name, shape in shapes.items() if not name.endswith("alpha")]
     return len(weights) // 2, sum(torch.Size(shape).numel() for shape in weights)
+
+
+def _alike(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Under one way of naming. The script writes attention in diffusers' old way and other layers in peft's, and of a
+    file that has both diffusers loads the latter only.
+    """
+    for old, new in ((".lora.down.", ".lora_A."), (".lora.up.", ".lora_B.")):
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def _seen(pipe: StableDiffusionXLPipeline, drawing: Path, side: int) -> tuple[Tensor, Tensor]:

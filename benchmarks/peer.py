@@ -13,8 +13,10 @@ has both cores. What differs, and cannot be made alike from outside:
 - Ours sees 1,190 drawings in its 200 steps, the script 1,167: both end an epoch in a smaller batch, ours one of 17
   repeats.
 - Ours takes the middle of what the VAE answers, spreads a batch's timesteps over their range, and shrinks by averaging;
-  the script samples, draws each timestep by itself, and shrinks by Lanczos. Its LoRA begins gaussian, ours as in
-  sd-scripts. Drawings are square, so that our buckets and its crop keep the same.
+  the script samples, draws each timestep by itself, and shrinks by Lanczos. Drawings are square: our buckets and
+  its crop keep the same.
+- The script's LoRA begins gaussian with a deviation of 1 ÷ rank, ours as in sd-scripts: here a half to a fifth of that,
+  so that at one rate ours learns more slowly.
 - Ours keeps two checkpoints and measures its fixed loss three times on the way; the script does neither.
 
 Seconds per step come from the times at which each tells of its steps, from step 40 on: the script by its progress bar,
