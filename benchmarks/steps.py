@@ -80,11 +80,10 @@ def bare(studio: Studio, step: Step) -> Callable[[], None]:
         context, pooled = batch.context, batch.pooled
         if studio.frozen.plan.text_encoders:
             context, pooled = studio.data.texts(captions)
-        with studio.mixed():
-            answer = predict(
-                studio.unet, noisy, batch.timesteps, context.to(dtype), pooled.to(dtype), batch.time_ids.to(dtype)
-            )
-            error = functional.mse_loss(answer, batch.noise)
+        answer = predict(
+            studio.unet, noisy, batch.timesteps, context.to(dtype), pooled.to(dtype), batch.time_ids.to(dtype)
+        )
+        error = functional.mse_loss(answer, batch.noise)
         error.backward()
 
     return once

@@ -19,7 +19,7 @@ from core.runs.events import Event, Finished, Phase, Started, Stopped
 from core.runs.job import Requests
 from core.training import network as networks
 from core.training.cache import groups_of
-from core.training.device import autocast, choose, free, room
+from core.training.device import choose, free, room
 from core.training.encode import chunks_needed, encode, token_ids
 
 _ROOMY = 2 * 2**30
@@ -37,12 +37,13 @@ def draw(order: Order, requests: Requests) -> Iterator[Event]:
     encoders, unet = load.text_encoders(base, place, dtype), load.unet(base, place, dtype)
     tensors = lora.read(Path(order.lora)) if order.lora else {}
     network = networks.from_file(tensors, unet, encoders, place)
+    network.compute_in(dtype)
     texts = ["", *(prompt for row in order.rows for prompt in row.prompts)]
     chunks = chunks_needed(tokenizers, texts, 3)
     encoded = []
     for row in order.rows:
         ids = [token_ids(tokenizer, ["", *row.prompts], chunks).to(place) for tokenizer in tokenizers]
-        with torch.no_grad(), autocast(place, dtype), network.strength(row.strength):
+        with torch.no_grad(), network.strength(row.strength):
             context, pooled = encode(encoders, (ids[0], ids[1]))
         if base.force_zeros_for_empty_prompt:
             context[0], pooled[0] = 0, 0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.bases import load
 from core.bases.base import Base
-from core.training.device import autocast, room
+from core.training.device import room
 from core.training.step import noise, predict
 
 AREA_AT_ONCE = 4 * 2**20
@@ -58,8 +58,7 @@ def sample(
     for timestep in scheduler.timesteps:
         doubled = scheduler.scale_model_input(torch.cat([latents, latents]), timestep).to(dtype)
         times = timestep.expand(2 * len(seeds)).to(place)
-        with autocast(place, dtype):
-            answer = predict(unet, doubled, times, contexts, pools, time_ids.expand(2 * len(seeds), -1)).float()
+        answer = predict(unet, doubled, times, contexts, pools, time_ids.expand(2 * len(seeds), -1)).float()
         without, with_prompt = answer.chunk(2)
         latents = scheduler.step(without + guidance * (with_prompt - without), timestep, latents).prev_sample
         yield None

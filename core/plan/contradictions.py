@@ -14,6 +14,12 @@ def refuse_contradictions(plan: Settled) -> None:
             _("The limit is on what a LoRA adds to a layer; with DoRA the length of each row changes as well."),
             _("Turn DoRA off, or set --scale-weight-norms 0."),
         )
+    if plan.dora and plan.nf4:
+        raise BocetoError(
+            _("DoRA and a base in 4 bits do not go together."),
+            _("DoRA needs the length of each row of the base's layers, which 4 bits keep too coarsely."),
+            _("Turn DoRA off, or set --no-nf4."),
+        )
     if not any(block_ranks(plan).values()):
         raise BocetoError(
             _("Nothing of the UNet would learn."),

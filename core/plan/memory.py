@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from core.bases.base import Base
 from core.errors import BocetoError
 from core.language import _, ngettext
+from core.lora.parts import block_ranks, text_encoder_rank
 from core.plan.settle import Reason
 from core.settings import OptimizerName, Settled
 
@@ -136,8 +137,8 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
     previews = plan.preview_every and _VAE * size + max(_SAMPLING * pixels, _TILE * size / 4)
     return Need(
         weights=weights,
-        # The weights, their gradients, and both once more as the base's arithmetic has them.
-        lora=lora * (8 + 2 * size + states),
+        # The weights and their gradients, and both once more where the base's arithmetic is another.
+        lora=lora * (8 + (2 * size if size < 4 else 0) + states),
         data=0.0 if plan.text_encoders else float(texts * _TEXT),
         step=at_once * pixels * (kept + _BEYOND) * size / 2 + (at_once * 0.35 * GIB if plan.text_encoders else 0),
         preview=float(previews),
@@ -228,16 +229,17 @@ def _measures(plan: Settled, images: int) -> Iterator[Measures]:
     if plan.optimizer == "adamw":
         twice = [replace(each, twice=ALL, small_optimizer=True)]
         yield from twice
-    if not plan.nf4:
+    if not (plan.nf4 or plan.dora):
         last = twice[-1] if twice else each
         yield from (replace(last, nf4=True, twice=count) for count in range(first.twice, ALL + 1))
 
 
 def _lora_weights(plan: Settled) -> float:
-    found = plan.rank * _PER_RANK
+    rank = max(block_ranks(plan).values())
+    found = rank * _PER_RANK
     if plan.conv_rank:
-        found += plan.rank * _PER_RANK_1X1 + plan.conv_rank * _PER_CONV_RANK
-    return found + (plan.rank * _PER_RANK_TEXT if plan.text_encoders else 0)
+        found += rank * _PER_RANK_1X1 + plan.conv_rank * _PER_CONV_RANK
+    return found + (text_encoder_rank(plan)[0] * _PER_RANK_TEXT if plan.text_encoders else 0)
 
 
 def _saved(plan: Settled, twice: int) -> float:

@@ -51,3 +51,4 @@ class Average:
     def _fill(self, buffers: list[Tensor]) -> None:
         for group, buffer in zip(self._network.groups, buffers, strict=True):
             group.flat.data.copy_(buffer)
+        self._network.follow()

@@ -2,9 +2,7 @@
 
 import gc
 import os
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -65,11 +63,6 @@ def room(place: torch.device) -> int | None:
     reserved = torch.cuda.memory_reserved(place)
     allowed = int(torch.cuda.get_per_process_memory_fraction(place) * total) - reserved
     return max(0, min(unused, allowed)) + reserved - torch.cuda.memory_allocated(place)
-
-
-def autocast(place: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
-    """Half precision for the base's layers beside an fp32 LoRA; nothing where the base itself is fp32."""
-    return torch.autocast(place.type, dtype) if dtype != torch.float32 else nullcontext()
 
 
 def free(forget: bool = True) -> None:

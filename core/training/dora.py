@@ -31,9 +31,12 @@ class Magnitude(nn.Module):
         self.strength = 1.0
         self._shape = (-1, *[1] * (weight.dim() - 1))
 
-    def scale(self) -> Tensor:
-        """m in the shape that a file has: (rows, 1), and (rows, 1, 1, 1) of a convolution."""
-        return (self.length + self.weight.detach()).view(self._shape)
+    def scale(self, longer: Tensor | None = None) -> Tensor:
+        """m in the shape that a file has: (rows, 1), and (rows, 1, 1, 1) of a convolution.
+
+        `longer` is the exact change of the lengths, where the layer itself computes with a coarser one.
+        """
+        return (self.length + (self.weight.detach() if longer is None else longer)).view(self._shape)
 
     def put(self, scale: Tensor) -> None:
         """Take m, in any shape."""
@@ -73,9 +76,9 @@ def norm(module: Any) -> Tensor:
     scaling, magnitude = module.scaling[ADAPTER], module.lora_magnitude_vector[ADAPTER]
     base = module.get_base_layer().weight.flatten(1)
     down, up = (part[ADAPTER].weight.flatten(1) for part in (module.lora_A, module.lora_B))
-    with torch.autocast(base.device.type, enabled=False):
-        crossed = (base @ down.mT.to(base.dtype)).float() * up
-        own = (up @ (down @ down.mT)) * up
+    crossed = (base @ down.mT.to(base.dtype)).float() * up.float()
+    down, up = down.float(), up.float()
+    own = (up @ (down @ down.mT)) * up
     squared: Tensor = magnitude.length**2 + (2 * scaling * crossed + scaling**2 * own).sum(dim=1)
     return squared.clamp(min=_LEAST).sqrt()
 

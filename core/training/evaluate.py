@@ -31,7 +31,8 @@ def _losses(studio: Studio, samples: list[FixedSample]) -> list[Tensor]:
     for shape in dict.fromkeys(studio.data.shape(sample) for sample in samples):
         alike = (sample for sample in samples if studio.data.shape(sample) == shape)
         # As many at once as a training batch, which is known to fit.
-        for group in groups_of(alike, studio.at_once):
-            with studio.mixed():
-                found.append(losses(studio.unet, studio.data.fixed(group), studio.noising, studio.device.dtype))
+        found += [
+            losses(studio.unet, studio.data.fixed(group), studio.noising, studio.device.dtype)
+            for group in groups_of(alike, studio.at_once)
+        ]
     return found

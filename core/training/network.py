@@ -36,15 +36,31 @@ class Group:
         weights = [weight for layer in self.layers.values() for weight in learned_by(layer)]
         self.flat = nn.Parameter(torch.zeros_like(gradients))
         self.flat.grad = gradients
-        start = 0
-        for weight in weights:
-            span = slice(start, start + weight.numel())
-            self.flat.data[span] = weight.data.reshape(-1)
-            weight.data = self.flat.data[span].view(weight.shape)
+        for weight, exact in zip(weights, self._views(self.flat.data), strict=True):
+            exact.copy_(weight.data)
+        self.lie_in(self.flat.data, gradients)
+
+    def lie_in(self, weights: Tensor, gradients: Tensor) -> None:
+        """Let the layers compute with these weights, and autograd put their gradients there."""
+        learned = (weight for layer in self.layers.values() for weight in learned_by(layer))
+        for weight, own, gradient in zip(learned, self._views(weights), self._views(gradients), strict=True):
+            weight.grad = None
+            weight.data = own
             # With a gradient already there, autograd adds to it in place: it stays a view.
-            weight.grad = self.flat.grad[span].view(weight.shape)
+            weight.grad = gradient
             weight.requires_grad_(True)
-            start = span.stop
+
+    def exact(self) -> Iterator[tuple[str, LoraLayer, tuple[Tensor, ...]]]:
+        """Name and layer with what the optimizer moves of it: down, up, and the magnitude where there is one."""
+        views = self._views(self.flat.data)
+        for name, layer in self.layers.items():
+            yield name, layer, tuple(next(views) for _weight in learned_by(layer))
+
+    def _views(self, flat: Tensor) -> Iterator[Tensor]:
+        start = 0
+        for weight in (weight for layer in self.layers.values() for weight in learned_by(layer)):
+            yield flat[start : start + weight.numel()].view(weight.shape)
+            start += weight.numel()
 
 
 class Network:
@@ -55,10 +71,38 @@ class Network:
         self.gradients = torch.zeros(sum(map(_rounded, sizes.values())) + 1, dtype=torch.float32, device=place)
         """Those of all groups, and in the last place the loss of the step: what processes exchange in one piece."""
         starts = accumulate(map(_rounded, sizes.values()), initial=0)
+        self._spans = [slice(start, start + size) for start, size in zip(starts, sizes.values(), strict=False)]
         self.groups = [
-            Group(name, layers[name], self.gradients[start : start + size])
-            for (name, size), start in zip(sizes.items(), starts, strict=False)
+            Group(name, layers[name], self.gradients[span]) for name, span in zip(sizes, self._spans, strict=True)
         ]
+        self._lower: Tensor | None = None
+        self._lower_gradients: Tensor | None = None
+
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Let the layers compute in the base's arithmetic, with a copy of the weights that follows the exact ones.
+
+        One copy a step takes the place of autocast, which casts 1,444 weights on their own, and makes every norm of
+        the base fp32. Whoever changes the exact weights calls `follow` afterwards.
+        """
+        if dtype == self.gradients.dtype:
+            return
+        self._lower = torch.zeros_like(self.gradients[:-1], dtype=dtype)
+        self._lower_gradients = torch.zeros_like(self._lower)
+        for group, span in zip(self.groups, self._spans, strict=True):
+            group.lie_in(self._lower[span], self._lower_gradients[span])
+        self.follow()
+
+    def follow(self) -> None:
+        """Bring the copy that the layers compute with up to date."""
+        if self._lower is not None:
+            for group, span in zip(self.groups, self._spans, strict=True):
+                self._lower[span].copy_(group.flat.data)
+
+    def gather(self) -> None:
+        """Add what a backward pass has left to the exact gradients."""
+        if self._lower_gradients is not None:
+            self.gradients[:-1] += self._lower_gradients
+            self._lower_gradients.zero_()
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -68,6 +112,8 @@ class Network:
     def zero_grad(self) -> None:
         """Forget the gradients; the buffers stay where they are."""
         self.gradients.zero_()
+        if self._lower_gradients is not None:
+            self._lower_gradients.zero_()
 
     def state(self) -> dict[str, Tensor]:
         """The buffers, for a checkpoint."""
@@ -77,18 +123,18 @@ class Network:
         """Take the buffers of a checkpoint."""
         for group in self.groups:
             group.flat.data.copy_(state[group.name])
+        self.follow()
 
     def tensors(self) -> dict[str, Tensor]:
         """Every weight under the name that sd-scripts gives it, with its alpha."""
         found = {}
         for group in self.groups:
-            for name, layer in group.layers.items():
-                down, up = weights_of(layer)
-                found[f"{name}.lora_down.weight"] = down.detach()
-                found[f"{name}.lora_up.weight"] = up.detach()
+            for name, layer, (down, up, *longer) in group.exact():
+                found[f"{name}.lora_down.weight"] = down
+                found[f"{name}.lora_up.weight"] = up
                 found[f"{name}.alpha"] = torch.tensor(float(layer.lora_alpha[ADAPTER]))
                 if magnitude := dora.magnitude_of(layer):
-                    found[f"{name}.{dora.PART}"] = magnitude.scale()
+                    found[f"{name}.{dora.PART}"] = magnitude.scale(*longer)
         return found
 
     @contextmanager
@@ -209,8 +255,7 @@ def _inject(model: Any, wanted: Mapping[str, tuple[int, float]], where: keys.Lay
     for path in wanted:
         layer = model.get_submodule(path)
         name = keys.unet_name(path, where) if isinstance(where, keys.Layout) else keys.text_encoder_name(path, where)
-        # Autocast brings each input down by itself; raised to the LoRA's fp32 first, it would be copied twice.
-        layer.cast_input_dtype_enabled = False
+        layer.cast_input_dtype_enabled = False  # it comes in the arithmetic that the layer computes in
         in_one_piece(layer)
         for weight in weights_of(layer):
             weight.data = weight.data.float()

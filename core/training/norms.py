@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from core.training.dora import ADAPTER
-from core.training.network import Network, weights_of
+from core.training.network import Network
 
 
 @torch.no_grad()
@@ -15,8 +15,8 @@ def hold(network: Network, most: float, broken: Tensor) -> None:
     are measured in one go, and nothing is fetched from the device.
     """
     alike: dict[tuple[torch.Size, torch.Size, float], tuple[list[Tensor], list[Tensor]]] = {}
-    for layer in (layer for group in network.groups for layer in group.layers.values()):
-        down, up = (weight.data.flatten(1) for weight in weights_of(layer))
+    for _name, layer, weights in (one for group in network.groups for one in group.exact()):
+        down, up = (weight.flatten(1) for weight in weights[:2])
         downs, ups = alike.setdefault((down.shape, up.shape, float(layer.scaling[ADAPTER])), ([], []))
         downs.append(down)
         ups.append(up)

@@ -55,6 +55,7 @@ class Optimizer:
         # Each piece gives back what it kept before the next one is looked at.
         for one in losses:
             self._scaler.scale(one).backward()  # type: ignore[no-untyped-call]
+            self.network.gather()
             told.append(one.detach())
         loss = told[0] if len(told) == 1 else torch.stack(told).sum()
         # From here on everything is of the whole step, and the same in every process of the training.
@@ -78,6 +79,7 @@ class Optimizer:
             self._inner.step()
         if self.plan.scale_weight_norms:
             hold(self.network, self.plan.scale_weight_norms, self.broken)
+        self.network.follow()
 
     @property
     def capturable(self) -> bool:

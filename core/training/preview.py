@@ -33,7 +33,7 @@ def draw(studio: Studio, steps: int, most: int | None = None) -> list[Image.Imag
     for group in islice(groups_of(studio.previews, at_once(*size, studio.measures.tight)), most):
         seeds = [seed for _prompt, _number, seed in group]
         with studio.averaged():
-            with torch.no_grad(), studio.mixed():
+            with torch.no_grad():
                 context, pooled = studio.data.texts([0, *(number for _prompt, number, _seed in group)])
             options = {"steps": steps, "dtype": device.dtype}
             latents = sampled(studio.unet, base, context, pooled, size, seeds, **options)

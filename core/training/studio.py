@@ -23,7 +23,7 @@ from core.training import network as networks
 from core.training.average import Average
 from core.training.beside import regularisation
 from core.training.data import Data, Texts
-from core.training.device import Device, autocast, free
+from core.training.device import Device, free
 from core.training.encode import chunks_needed
 from core.training.gears import Gears
 from core.training.masks import masks as masks_of
@@ -85,13 +85,7 @@ class Studio:
         """The step's loss, in as many pieces as are looked at one after the other; their sum is that of the whole."""
         plan = self.frozen.plan
         for part in batch.parts(self.measures.pieces):
-            with self.mixed():
-                found = loss(self.unet, part, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
-            yield found
-
-    def mixed(self) -> AbstractContextManager[Any]:
-        """Half precision for the base's layers, where the device has it."""
-        return autocast(self.device.place, self.device.dtype)
+            yield loss(self.unet, part, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
 
     def averaged(self) -> AbstractContextManager[None]:
         """The LoRA as it would leave: with the averaged weights where there are some."""
@@ -137,6 +131,7 @@ def open_studio(
     network = networks.make(plan, unet, encoders, place)
     if plan.init_lora and fresh:
         begin_from(frozen, network)
+    network.compute_in(dtype)
     scheduler = load.scheduler(base)
     data = Data(
         frozen,

@@ -75,15 +75,14 @@ def tuned(studio: "Studio", step: Step) -> tuple[list[SDPBackend], list[Chosen]]
     chosen, place = [], studio.device.place
     seen = Seen(studio.unet)
     with seen.watching():
-        found = sum(studio.losses(studio.data.batch(step, studio.ranks)))
-    assert isinstance(found, Tensor)
+        # Of a step in pieces the first is enough: all together they may not fit.
+        found = next(studio.losses(studio.data.batch(step, studio.ranks)))
     found.backward()  # type: ignore[no-untyped-call]
     del found
     order, taken = attention(seen.attention, place)
     if order:
         chosen.append(_chosen("attention", taken))
-    with studio.mixed():
-        taken = layout(studio.unet, seen, place)
+    taken = layout(studio.unet, seen, place)
     if taken:
         chosen.append(_chosen("layout", taken))
     studio.network.zero_grad()

@@ -18,7 +18,7 @@ from tests.conftest import small_project
 
 def opened(frozen: FrozenPlan) -> Studio:
     """The studio of a plan, ready to begin."""
-    phases = open_studio(frozen, schedule(frozen), choose())
+    phases = open_studio(frozen, schedule(frozen), choose(frozen.plan.precision))
     while True:
         try:
             next(phases)
