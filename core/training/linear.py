@@ -10,15 +10,15 @@ from torch import Tensor
 class OnePiece(Linear):  # type: ignore[misc]
     """peft's own, but W·x + s·B·A·x without a pass over all outputs for the scale and one for the sum.
 
-    A step on the base in the box takes 14 % less time so, and sums differ by their order only. Under autocast, and
-    where the base's weights are of another type than the LoRA's, peft's way is kept.
+    A step on the base in the box takes 14 % less time so, and sums differ by their order only. Where the base's
+    weights are of another type than the LoRA's, peft's way is kept.
     """
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The base's answer with the LoRA's on top."""
         base = self.base_layer
         own = self.lora_A[self.active_adapters[0]].weight.dtype if self.active_adapters else None
-        plain = x.dtype == base.weight.dtype == own and not torch.is_autocast_enabled(x.device.type)
+        plain = x.dtype == base.weight.dtype == own
         if not plain or args or kwargs or self.disable_adapters or self.merged or len(self.active_adapters) != 1:
             answer: Tensor = super().forward(x, *args, **kwargs)
             return answer

@@ -62,9 +62,7 @@ def test_gradients_are_those_of_fp32_up_to_the_rounding(tmp_path: Path) -> None:
     assert found[1].norm() / found[0].norm() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize(
-    "choices", [{}, {"dora": True}, {"text_encoders": True}, {"checkpointing": True}]
-)
+@pytest.mark.parametrize("choices", [{}, {"dora": True}, {"text_encoders": True}, {"checkpointing": True}])
 def test_a_training_in_bf16_comes_to_what_one_in_fp32_comes_to(tmp_path: Path, choices: dict[str, bool]) -> None:
     ends = []
     for precision in ("fp32", "bf16"):

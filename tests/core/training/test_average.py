@@ -22,6 +22,10 @@ class Network:
 
     def __init__(self) -> None:
         self.groups = [Group("unet", torch.arange(3.0)), Group("text_encoders", torch.ones(2))]
+        self.followed = 0
+
+    def follow(self) -> None:
+        self.followed += 1
 
 
 def moved(network: Network, average: Average, start: int, moves: list[float]) -> None:
@@ -52,7 +56,9 @@ def test_it_takes_the_place_of_the_weights_for_a_while_and_changes_nothing() -> 
     with pytest.raises(RuntimeError), average.in_place():
         for group, mean in zip(network.groups, average.state().values(), strict=True):
             assert torch.equal(group.flat.detach(), mean)
+        assert network.followed
         raise RuntimeError
+    assert network.followed % 2 == 0
     assert all(torch.equal(group.flat.detach(), old) for group, old in zip(network.groups, before, strict=True))
 
 

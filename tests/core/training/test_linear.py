@@ -75,13 +75,26 @@ def test_the_same_numbers_where_steps_are_computed_twice_to_save_memory() -> Non
     assert torch.equal(ours.lora_A["default"].weight.grad, plainly[2])
 
 
-def test_half_precision_is_left_to_peft() -> None:
+def test_a_lora_of_another_type_is_left_to_peft() -> None:
     theirs, ours = layers(dtype=torch.bfloat16)
     seen = torch.randn(2, 7, WIDE, generator=torch.Generator().manual_seed(1)).bfloat16()
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(ours(seen), theirs(seen))
-        assert ours(seen).dtype == torch.bfloat16
-        assert torch.equal(ours(seen.float()), theirs(seen.float()))
+    for layer in (theirs, ours):
+        layer.lora_A.float(), layer.lora_B.float()
+    assert ours(seen).dtype == torch.bfloat16
+    assert torch.equal(ours(seen), theirs(seen))
+
+
+def test_bf16_is_about_as_exact_as_pefts() -> None:
+    seen = torch.randn(2, 7, WIDE, generator=torch.Generator().manual_seed(1)).bfloat16()
+    exact = layers(dtype=torch.bfloat16)[0]
+    exact.lora_A.bfloat16(), exact.lora_B.bfloat16()
+    wanted = learned(exact.double(), seen.double())
+    theirs, ours = layers(dtype=torch.bfloat16)
+    for layer in (theirs, ours):
+        layer.lora_A.bfloat16(), layer.lora_B.bfloat16()
+    for right, given, other in zip(wanted, learned(ours, seen), learned(theirs, seen), strict=True):
+        assert given.dtype == torch.bfloat16
+        assert (given.double() - right).norm() <= 1.5 * (other.double() - right).norm()
 
 
 def test_other_layers_stay_as_they_are() -> None:

@@ -150,6 +150,12 @@ class Flat:
         assert self.flat.grad is not None
         self.flat.grad.zero_()
 
+    def gather(self) -> None:
+        pass
+
+    def follow(self) -> None:
+        pass
+
 
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
 @pytest.mark.parametrize("name", ["adamw", "adamw8bit", "prodigy"])
