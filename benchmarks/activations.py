@@ -75,12 +75,15 @@ class Kept:
     """The most at any moment, gradients included."""
 
 
-def build(rank: int, dtype: torch.dtype = torch.bfloat16) -> tuple[Any, int]:
-    """SDXL's UNet with a LoRA on the meta device, all in `dtype`, and the number of the LoRA's weights."""
+def build(rank: int, dtype: torch.dtype = torch.bfloat16, **choices: Any) -> tuple[Any, int]:
+    """SDXL's UNet with a LoRA on the meta device, all in `dtype`, and the number of the LoRA's weights.
+
+    `choices` are of the plan.
+    """
     with META:
         unet = UNet2DConditionModel.from_config(json.loads(CONFIG.read_text()))
     nn.Module.to(unet, dtype).eval().requires_grad_(False)
-    lora = network.make(_plan(rank), unet, None, META)
+    lora = network.make(_plan(rank, **choices), unet, None, META)
     for layer in (layer for group in lora.groups for layer in group.layers.values()):
         for weight in network.weights_of(layer):
             weight.data = torch.empty(weight.shape, dtype=dtype, device=META)
@@ -160,8 +163,9 @@ def _width(unet: Any, path: str) -> int:
     return int(unet.get_submodule(path).norm1.weight.numel())
 
 
-def _plan(rank: int) -> Settled:
-    plan = Plan(optimizer="adamw", repeats=1, epochs=1, prior_pictures=0, held_out=0, resolution=1024, rank=rank)
+def _plan(rank: int, **choices: Any) -> Settled:
+    settled = {"optimizer": "adamw", "repeats": 1, "epochs": 1, "prior_pictures": 0, "held_out": 0, "resolution": 1024}
+    plan = convert({**settled, "rank": rank, **choices}, Plan)
     return convert(asdict(with_preset(plan)), Settled)
 
 

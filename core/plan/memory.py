@@ -34,8 +34,8 @@ class Part(Struct, frozen=True):
 
 
 PARTS = (
-    Part(10, 8678, 4.02, 0.1068),  # transformer blocks 640 wide
-    Part(60, 4356, 1.02, 0.0681),  # transformer blocks 1280 wide
+    Part(10, 8678, 4.02, 0.1055),  # transformer blocks 640 wide
+    Part(60, 4356, 1.02, 0.0674),  # transformer blocks 1280 wide
     Part(3, 4907, 0, 0.1085),  # resnets, from the last block up
     Part(3, 2347, 0, 0.1029),
     Part(3, 1067, 0, 0.0917),
@@ -48,8 +48,12 @@ ALL = sum(part.count for part in PARTS)
 
 _KEPT, _KEPT_PER_RANK = 410_400, 107.9
 """Bytes a latent pixel of one drawing that the backward needs when nothing is computed twice."""
-_BEYOND = 5_200
-"""Bytes a latent pixel at the height of the backward, beside what the forward kept."""
+_BEYOND, _BEYOND_CONV, _BEYOND_DORA = 5_200, 9_200, 17_400
+"""Bytes a latent pixel at the height of the backward, beside what the forward kept; more with LoCon, or as a DoRA."""
+_CONV, _CONV_PER_RANK = 9_400, 30.0
+"""What LoCon keeps besides."""
+_DORA, _DORA_SAVES = 398_100, 1.115
+"""What a DoRA keeps besides, and how much more of it each transformer block saves, as a share of the usual."""
 _TFLOP = 15.1
 """One drawing of 1024 × 1024, forward and backward."""
 _UNET, _LINEAR = 2_567_463_684, 2_207_744_000
@@ -133,14 +137,19 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
         weights = _LINEAR * _NF4 + (_UNET - _LINEAR) * size
     if plan.text_encoders:
         weights += _TEXT_ENCODERS * size
-    kept = _KEPT + _KEPT_PER_RANK * plan.rank - _saved(plan, measures.twice)
+    kept = _KEPT + _KEPT_PER_RANK * max(block_ranks(plan).values()) - _saved(plan, measures.twice)
+    beyond = _BEYOND_CONV if plan.conv_rank else _BEYOND
+    if plan.conv_rank:
+        kept += _CONV + _CONV_PER_RANK * plan.conv_rank
+    if plan.dora:
+        kept, beyond = kept + _DORA, _BEYOND_DORA
     previews = plan.preview_every and _VAE * size + max(_SAMPLING * pixels, _TILE * size / 4)
     return Need(
         weights=weights,
         # The weights and their gradients, and both once more where the base's arithmetic is another.
         lora=lora * (8 + (2 * size if size < 4 else 0) + states),
         data=0.0 if plan.text_encoders else float(texts * _TEXT),
-        step=at_once * pixels * (kept + _BEYOND) * size / 2 + (at_once * 0.35 * GIB if plan.text_encoders else 0),
+        step=at_once * pixels * (kept + beyond) * size / 2 + (at_once * 0.35 * GIB if plan.text_encoders else 0),
         preview=float(previews),
     )
 
@@ -223,15 +232,14 @@ def _measures(plan: Settled, images: int) -> Iterator[Measures]:
     sizes = list(dict.fromkeys(ceil(images / pieces) for pieces in range(1, images + 1)))
     pieces = [ceil(images / at_once) for at_once in sizes]
     yield from (replace(first, pieces=number) for number in pieces)
-    each = replace(first, pieces=images)
-    twice = [replace(each, twice=count) for count in range(first.twice + 1, ALL + 1)]
-    yield from twice
+    last = replace(first, pieces=images)
+    yield from (replace(last, twice=count) for count in range(first.twice + 1, ALL + 1))
     if plan.optimizer == "adamw":
-        twice = [replace(each, twice=ALL, small_optimizer=True)]
-        yield from twice
+        last = replace(last, small_optimizer=True)
+        yield from (replace(last, twice=count) for count in range(first.twice, ALL + 1))
     if not (plan.nf4 or plan.dora):
-        last = twice[-1] if twice else each
-        yield from (replace(last, nf4=True, twice=count) for count in range(first.twice, ALL + 1))
+        last = replace(last, nf4=True)
+        yield from (replace(last, twice=count) for count in range(first.twice, ALL + 1))
 
 
 def _lora_weights(plan: Settled) -> float:
@@ -243,7 +251,13 @@ def _lora_weights(plan: Settled) -> float:
 
 
 def _saved(plan: Settled, twice: int) -> float:
-    return sum(count * (part.saves + part.saves_per_rank * plan.rank) for part, count in _taken(twice))
+    rank = max(block_ranks(plan).values())
+    found = 0.0
+    for part, count in _taken(twice):
+        is_transformer = part.saves_per_rank > 0
+        usual = part.saves * (1 + _DORA_SAVES if plan.dora and is_transformer else 1)
+        found += count * (usual + part.saves_per_rank * rank)
+    return found
 
 
 def _taken(twice: int) -> Iterator[tuple[Part, int]]:

@@ -67,6 +67,17 @@ def test_what_a_step_of_sdxl_keeps_is_reckoned_closely_and_never_too_low(
     assert reckoned <= found + 0.02 * (found + weights)
 
 
+@pytest.mark.parametrize("choices", [{"dora": True}, {"conv_rank": 16}, {"up_rank": 32}])
+@pytest.mark.parametrize("twice", [0, 40, ALL])
+def test_so_is_what_other_kinds_of_lora_keep(choices: dict[str, Any], twice: int) -> None:
+    plan = settled(optimizer="adamw", rank=16, batch_size=1, **choices)
+    need = needed(plan, 1, PIXELS, 0, Measures(twice=twice))
+    other, _weights = build(16, **choices)
+    found = kept(other, 1024, 1024, 1, twice).most
+    assert found <= need.step + 24 * 2**20
+    assert need.step <= found + 0.03 * (found + need.weights)
+
+
 def test_the_parts_are_those_of_the_unet_in_its_order() -> None:
     counts = [count for _name, count in groups(unet(16)[0])]
     # The last are before everything that is learned: to compute them twice would save nothing.
@@ -102,7 +113,7 @@ def price(measures: Measures) -> tuple[Any, ...]:
 
 
 @given(PLANS, st.floats(3, 80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_cheapest_that_fits_is_taken(plan: Settled, gigabytes: float) -> None:
     limit, images = int(gigabytes * GIB), plan.batch_size
     try:
@@ -120,13 +131,13 @@ def test_the_cheapest_that_fits_is_taken(plan: Settled, gigabytes: float) -> Non
     if found.twice > wished and not (found.nf4 and not plan.nf4):
         fewer = Measures(found.pieces, found.twice - 1, found.small_optimizer, found.nf4)
         assert needed(plan, images, PIXELS, TEXTS, fewer).peak > limit
-    elif found.pieces > 1 and found.twice == wished:
+    elif found.pieces > 1 and found.twice == wished and found.nf4 == plan.nf4 and not found.small_optimizer:
         more = Measures(found.pieces - 1, found.twice, found.small_optimizer, found.nf4)
         assert needed(plan, images, PIXELS, TEXTS, more).peak > limit
 
 
 @given(PLANS, st.floats(4, 80), st.floats(-0.15, 0.25), st.floats(-1, 2))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_search_ends_with_what_was_measured_to_fit(
     plan: Settled, gigabytes: float, share: float, more: float
 ) -> None:
