@@ -29,11 +29,12 @@ from core.bases.base import Base
 from core.images.buckets import Buckets, place
 from core.images.treatment import Treatment
 from core.plan.frozen import FrozenDrawing, FrozenPlan
+from core.plan.memory import ALL
 from core.plan.schedule import schedule
 from core.plan.settle import settle
 from core.project import Project
 from core.settings import OptimizerName, Plan, Precision
-from core.training import loop, network
+from core.training import checkpointing, loop, network
 from core.training.data import Data, Texts
 from core.training.device import Device, choose
 from core.training.network import Network
@@ -119,6 +120,7 @@ def frozen_plan(case: Case, options: argparse.Namespace, unet: Any) -> FrozenPla
         rank=options.rank,
         prior_pictures=0,
         held_out=0,
+        preview_every=0,
     )
     square = place(options.size, options.size, Buckets.of(options.size, base.multiple))
     settled, _reasons, _held_out = settle(Project(name="benchmark", plan=plan), base, [square.bucket] * DRAWINGS)
@@ -160,7 +162,7 @@ def studio_of(frozen: FrozenPlan, device: Device, unet: Any, lora: Network) -> S
         unet=unet,
         network=lora,
         optimizer=Optimizer(frozen.plan, lora, len(steps.steps), device.scaled),
-        data=Data(frozen, latents, [], texts, TIMESTEPS, device.place, steps.steps),
+        data=Data(frozen, latents, [], texts, TIMESTEPS, device.place, steps=steps.steps),
         noising=Noising.of(scheduler, base.prediction, device.place),
         chunks=1,
         previews=(),
@@ -281,13 +283,14 @@ def main() -> None:
     rate = matrix_rate(device)
     unet = make_unet(device, options.small)
     if options.checkpointing:
-        unet.enable_gradient_checkpointing()
+        checkpointing.use(unet, ALL)
     gears = options.gear or (GEARS if device.place.type == "cuda" else GEARS[:2])
     # What takes no warm-up first, so that a budget that ends cuts off as little as it can.
     cases = [Case(*case) for case in product(gears, options.batch, options.optimizer)]
     peak = next((peak for name, peak in PEAKS.items() if name in device.name and device.precision == "bf16"), None)
     reckoned = RECKONED_TWICE if options.checkpointing else RECKONED
     lora = network.make(frozen_plan(cases[0], options, unet).plan, unet, None, device.place)
+    lora.compute_in(device.dtype)
     parameters = sum(weight.numel() for weight in unet.parameters() if not weight.requires_grad)
     learned = sum(weight.numel() for weight in lora.parameters)
 

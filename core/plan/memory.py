@@ -66,6 +66,8 @@ _PER_RANK, _PER_RANK_1X1, _PER_CONV_RANK, _PER_RANK_TEXT = 2_659_840, 58_560, 35
 """Weights of a LoRA for each rank: transformers; with `conv_rank` also 1×1 and 3×3 kernels; text encoders."""
 _STATES: dict[OptimizerName, float] = {"adamw": 8.0, "adamw8bit": 2.1, "prodigy": 16.0}
 """Bytes an optimizer remembers of each weight of the LoRA."""
+_SCRATCH: dict[OptimizerName, float] = {"adamw": 0.0, "adamw8bit": 6.0, "prodigy": 8.0}
+"""Bytes it takes for each while it moves them."""
 _SAMPLING, _TILE = 25_400, 212 * 2**20
 """A picture in the making takes so many bytes a latent pixel, and the VAE so many for the smallest tile."""
 _TEXT = 77 * 2048 * 2 + 1280 * 2
@@ -110,11 +112,14 @@ class Need(Struct, frozen=True):
     """What a step keeps for its backward."""
     preview: float
     """What a picture takes, at another time than a step."""
+    moving: float
+    """What the optimizer takes for a moment, once a step has given back what it kept."""
 
     @property
     def peak(self) -> int:
         """The most at any moment, without what the driver takes."""
-        return int(self.weights + self.lora + self.data + max(self.step, self.preview) * _SCATTERED + _WORKSPACE)
+        passing = max(self.step, self.preview, self.moving) * _SCATTERED
+        return int(self.weights + self.lora + self.data + passing + _WORKSPACE)
 
 
 def known(base: Base) -> bool:
@@ -131,7 +136,8 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
     size = 4 if plan.precision == "fp32" else 2
     at_once = ceil(images / measures.pieces)
     lora = _lora_weights(plan)
-    states = _STATES["adamw8bit" if measures.small_optimizer else plan.optimizer] + (4 if plan.ema else 0)
+    optimizer: OptimizerName = "adamw8bit" if measures.small_optimizer else plan.optimizer
+    states = _STATES[optimizer] + (4 if plan.ema else 0)
     weights = float(_UNET * size)
     if measures.nf4:
         weights = _LINEAR * _NF4 + (_UNET - _LINEAR) * size
@@ -151,6 +157,7 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
         data=0.0 if plan.text_encoders else float(texts * _TEXT),
         step=at_once * pixels * (kept + beyond) * size / 2 + (at_once * 0.35 * GIB if plan.text_encoders else 0),
         preview=float(previews),
+        moving=lora * _SCRATCH[optimizer],
     )
 
 

@@ -12,9 +12,14 @@ from core.language import _
 
 
 def unet(base: Base, place: torch.device, dtype: torch.dtype) -> Any:
-    """The network that draws, frozen, every linear layer in 4 bits; it computes in `dtype` as before.
+    """The network that draws, frozen, every linear layer in 4 bits; it computes in `dtype` as before."""
+    return shrunk(load.unet(base, torch.device("cpu"), dtype), place, dtype)
 
-    Layers go to the device one by one, so that the whole is never there. Raises BocetoError without bitsandbytes.
+
+def shrunk(whole: Any, place: torch.device, dtype: torch.dtype) -> Any:
+    """A frozen UNet with its linear layers in 4 bits. Raises BocetoError without bitsandbytes.
+
+    Layers go to the device one by one, so that the whole need never be there.
     """
     try:
         from bitsandbytes.nn import Linear4bit, Params4bit
@@ -24,7 +29,6 @@ def unet(base: Base, place: torch.device, dtype: torch.dtype) -> Any:
             str(error).splitlines()[0],
             _("Install what it needs with `pip install bitsandbytes`, or give the training more memory."),
         ) from error
-    whole = load.unet(base, torch.device("cpu"), dtype)
     for parent in list(whole.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Linear:
