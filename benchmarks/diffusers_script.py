@@ -35,10 +35,6 @@ NEEDS = (
     "torchvision==0.28.0",
 )
 """What the script imports beyond our own packages. None of these may bring others: pip would replace torch."""
-ATTENTION = '["to_k", "to_q", "to_v", "to_out.0"]'
-"""The layers that get a LoRA, as the script has them."""
-TRANSFORMERS = '["to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"]'
-"""Every Linear of the transformers, as in sd-scripts and here."""
 _PATIENCE = 30.0
 """Seconds for a file of 60 kB."""
 
@@ -53,13 +49,6 @@ class Script(Struct, frozen=True):
     def digest(self) -> str:
         """sha256, so that what was measured can be known again."""
         return hashlib.sha256(self.text.encode()).hexdigest()
-
-    def with_our_layers(self) -> "Script":
-        """The same with a LoRA in all the layers that have one here. Raises BocetoError when that line has changed."""
-        before, found, after = self.text.partition(f"target_modules={ATTENTION}")
-        if not found:
-            raise BocetoError("In this script the layers of the LoRA are named in another way.")
-        return Script(f"{before}target_modules={TRANSFORMERS}{after}", f"{self.source}, with our layers")
 
 
 def shelf() -> Path:

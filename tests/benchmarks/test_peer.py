@@ -10,10 +10,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 from msgspec.structs import replace
 
 from core.demo import DRAWINGS
 from core.errors import BocetoError
+from core.lora import file
 from core.plan.frozen import freeze
 from core.project import Place
 
@@ -22,8 +24,8 @@ sys.path.insert(0, str(BENCHMARKS))  # as Python does for a script that is run; 
 
 import diffusers_script  # noqa: E402
 import peer  # noqa: E402
-from diffusers_script import ATTENTION, Script  # noqa: E402
-from peer import LAYERS_AS_OURS, OURS, THREADS_AS_IT_LIKES, THREADS_AS_OURS, Took, judge, pace  # noqa: E402
+from diffusers_script import Script  # noqa: E402
+from peer import OURS, OURS_AS_USUAL, THREADS_AS_IT_LIKES, THREADS_AS_OURS, Took, judge, pace  # noqa: E402
 
 sys.path.remove(str(BENCHMARKS))
 
@@ -37,10 +39,10 @@ parser.add_argument(
 print(parser.parse_args())
 """
 FOUND = {
-    OURS: Took(0.10, 20.0, "", {}, 0.050),
+    OURS: Took(0.10, 20.0, "", {}, 0.0606),
     THREADS_AS_OURS: Took(0.21, 41.0, "", {}, 0.060),
     THREADS_AS_IT_LIKES: Took(0.20, 40.5, "", {}, 0.060),
-    LAYERS_AS_OURS: Took(0.15, 30.0, "", {}, 0.0495),
+    OURS_AS_USUAL: Took(0.15, 30.0, "", {}, 0.0495),
 }
 
 
@@ -70,9 +72,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_both_sides_learn_the_same_captions(tmp_path: Path) -> None:
-    place = Place(tmp_path / "ours")
-    shutil.copytree(DRAWINGS, place.folder / "dataset")
-    frozen = freeze(place, peer.project(42))
+    frozen = freeze(shelved(tmp_path), peer.project(42))
     folder = diffusers_script.lay_out(sorted(DRAWINGS.glob("*.png")), tmp_path / "theirs")
     lines = [json.loads(line) for line in (folder / "metadata.jsonl").read_text("utf-8").splitlines()]
     assert {line["file_name"]: line["text"] for line in lines} == {one.name: one.caption for one in frozen.trained}
@@ -103,16 +103,16 @@ def test_the_pace_is_that_of_the_steady_steps() -> None:
     assert pace(slow + steady) == pytest.approx(0.5)
 
 
-def test_speed_is_held_against_the_fastest_as_published_and_loss_against_the_best() -> None:
+def test_speed_is_held_against_the_fastest_and_loss_against_the_best() -> None:
     steps, whole, loss = judge(FOUND)
     assert (steps.value, steps.passed) == (2.0, True)
     assert (whole.value, whole.passed) == (2.025, True)
-    assert loss.value == pytest.approx(1.0101, abs=1e-4) and loss.passed
+    assert loss.value == pytest.approx(1.01, abs=1e-4) and loss.passed
 
 
 @pytest.mark.parametrize(
     ("worse", "missed"),
-    [({"seconds_per_step": 0.106}, 0), ({"whole": 20.3}, 1), ({"loss": 0.0506}, 2)],
+    [({"seconds_per_step": 0.106}, 0), ({"whole": 20.3}, 1), ({"loss": 0.0613}, 2)],
 )
 def test_a_goal_that_is_missed_is_said_to_be(worse: dict[str, float], missed: int) -> None:
     goals = judge(FOUND | {OURS: replace(FOUND[OURS], **worse)})
@@ -133,11 +133,20 @@ def test_an_option_that_the_script_lacks_is_refused_in_words() -> None:
         diffusers_script.check(Script(SCRIPT, "here"), ["resolution", "rank"])
 
 
-def test_one_line_gives_the_script_our_layers_and_its_absence_is_said() -> None:
-    own = Script(f"LoraConfig(r=8,\n target_modules={ATTENTION},\n)", "here")
-    assert "proj_in" in own.with_our_layers().text and "ff.net.2" in own.with_our_layers().text
-    with pytest.raises(BocetoError):
-        Script("LoraConfig(target_modules=MODULES)", "here").with_our_layers()
+def test_ours_begins_with_the_scripts_layers_and_its_spread(tmp_path: Path) -> None:
+    tensors = file.read(peer.begin(tmp_path / "beginning.safetensors", 1))
+    down = {name: tensor for name, tensor in tensors.items() if name.endswith("lora_down.weight")}
+    assert len(down) == 56 and all("_attn" in name for name in down)
+    assert torch.cat([tensor.flatten() for tensor in down.values()]).std().item() == pytest.approx(1 / 8, rel=0.02)
+    assert not any(tensor.any() for name, tensor in tensors.items() if name.endswith("lora_up.weight"))
+    frozen = freeze(shelved(tmp_path), peer.project(1, tmp_path / "beginning.safetensors"))
+    assert frozen.init_digest and frozen.plan.layers == "attn-only"
+
+
+def shelved(folder: Path) -> Place:
+    place = Place(folder / "ours")
+    shutil.copytree(DRAWINGS, place.folder / "dataset")
+    return place
 
 
 def test_a_fetched_script_is_kept(served: tuple[str, dict[str, bytes]]) -> None:
