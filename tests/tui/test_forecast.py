@@ -1,11 +1,15 @@
 """The wizard says how much GPU memory a training will take before anything is loaded."""
 
+import re
+
+import pytest
 from msgspec.structs import replace
 
 from core.images.buckets import Bucket
 from core.plan.memory import CONTEXT, GIB, fitting, needed
-from tests.core.plan.plans import BASE, settled
+from tests.core.plan.plans import BASE, drawing, frozen, settled
 from tui.forecast import forecast
+from tui.headless.train import show
 
 SDXL = replace(BASE, native=1024, vae_factor=8, text_widths=(768, 1280))
 BUCKETS = [Bucket(1024, 1024), Bucket(832, 1216)]
@@ -35,6 +39,14 @@ def test_measures_are_named() -> None:
 def test_a_limit_in_the_plan_counts_on_a_card_with_more() -> None:
     expected = forecast(SDXL, replace(PLAN, memory=8), BUCKETS, 35, 80 * GIB)
     assert expected == forecast(SDXL, PLAN, BUCKETS, 35, 8 * GIB)
+
+
+def test_a_dry_run_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
+    square = Bucket(1024, 1024)
+    show(replace(frozen(PLAN, [drawing(1, square, "houtline, cat")]), base=SDXL))
+    assert re.search(r"Memory: 4\d GB of GPU memory, or slower from \d GB", " ".join(capsys.readouterr().out.split()))
+    show(frozen(PLAN, [drawing(1, Bucket(64, 64), "houtline, cat")]))
+    assert "Memory" not in capsys.readouterr().out
 
 
 def test_what_cannot_fit_and_what_has_no_gpu_say_so() -> None:

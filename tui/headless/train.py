@@ -14,6 +14,7 @@ from core.runs.launch import launch
 from core.runs.run import Run
 from tui.choices import with_choices
 from tui.cli import plan_of
+from tui.forecast import forecast, free_here
 from tui.headless.like import like
 from tui.headless.progress import status_of, watch
 from tui.words import plain
@@ -100,6 +101,10 @@ def show(frozen: FrozenPlan) -> None:
             )
         )
     )
+    buckets = [drawing.placement.bucket for drawing in frozen.drawings]
+    expected = forecast(frozen.base, frozen.plan, buckets, len(frozen.drawings), free_here())
+    if expected:
+        console.print(Text(f"{_('Memory')}: {expected.words}"))
     for name, value in msgspec.structs.asdict(frozen.plan).items():
         if value is not None:
             because = f"   ({reasons[name]})" if name in reasons else ""
