@@ -69,9 +69,11 @@ _STATES: dict[OptimizerName, float] = {"adamw": 8.0, "adamw8bit": 2.1, "prodigy"
 _SCRATCH: dict[OptimizerName, float] = {"adamw": 0.0, "adamw8bit": 6.0, "prodigy": 8.0}
 """Bytes it takes for each while it moves them."""
 _SAMPLING, _TILE = 25_400, 212 * 2**20
-"""A picture in the making takes so many bytes a latent pixel, and the VAE so many for the smallest tile."""
-_TEXT = 77 * 2048 * 2 + 1280 * 2
-"""Bytes of an encoded caption of one piece, in half precision."""
+"""Bytes a latent pixel of a picture in the making, in half precision, and those of the smallest tile in the VAE."""
+_AT_ONCE = 4
+"""Pictures that are drawn together where memory is not tight (`core.pictures.generate.at_once`)."""
+_TEXT, _TEXTS = 77 * 2048 * 2 + 1280 * 2, 2 * GIB
+"""Bytes of an encoded caption of one piece, in half precision, and the most that all take: more stay in main memory."""
 _SCATTERED = 1.04
 """The allocator hands out blocks: some 4 % lie between those that are used."""
 _WORKSPACE = 0.25 * GIB
@@ -149,12 +151,14 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
         kept += _CONV + _CONV_PER_RANK * plan.conv_rank
     if plan.dora:
         kept, beyond = kept + _DORA, _BEYOND_DORA
-    previews = plan.preview_every and _VAE * size + max(_SAMPLING * pixels, _TILE * size / 4)
+    pictures = (1 if measures.tight else _AT_ONCE) * _SAMPLING * pixels * size / 2
+    # The VAE is in fp32, as SDXL's own overflows in less.
+    previews = plan.preview_every and _VAE * 4 + max(pictures, _TILE)
     return Need(
         weights=weights,
         # The weights and their gradients, and both once more where the base's arithmetic is another.
         lora=lora * (8 + (2 * size if size < 4 else 0) + states),
-        data=0.0 if plan.text_encoders else float(texts * _TEXT),
+        data=0.0 if plan.text_encoders else float(min(texts * _TEXT, _TEXTS)),
         step=at_once * pixels * (kept + beyond) * size / 2 + (at_once * 0.35 * GIB if plan.text_encoders else 0),
         preview=float(previews),
         moving=lora * _SCRATCH[optimizer],
