@@ -193,7 +193,7 @@ def test_a_run_under_way_takes_ever_less_at_once_until_nothing_is_left() -> None
     while measures:
         seen.append(measures)
         measures = smaller(6, measures)
-    takes = [needed(PLAN, 6, PIXELS, TEXTS, one).peak for one in seen]
+    takes = [needed(PLAN, 6, PIXELS, TEXTS, one).step for one in seen]
     assert takes == sorted(takes, reverse=True) and len(set(takes)) == len(takes)
     assert seen[-1] == Measures(pieces=6, twice=ALL)
     assert not any(one.nf4 or one.small_optimizer for one in seen)
