@@ -12,8 +12,9 @@ from core.bases.base import Base
 from core.training.device import room
 from core.training.step import noise, predict
 
-AREA_AT_ONCE = 4 * 2**20
-"""Pixels of pictures that are drawn together: four at 1024 × 1024, some 1.2 GiB beside the weights."""
+AREA_AT_ONCE, AREA_TIGHT = 4 * 2**20, 2**20
+"""Pixels of pictures that are drawn together: four at 1024 × 1024, some 1.6 GiB beside the weights; one where memory
+is tight."""
 MOST_AT_ONCE = 12
 _TILES = ((4 * 2**30, 0), (2**30, 512), (0, 256))
 """With so many bytes of GPU memory left, the decoder works in tiles of so many pixels; 0 is the whole picture.
@@ -25,8 +26,8 @@ GUIDANCE = 5.0
 
 
 def at_once(width: int, height: int, tight: bool = False) -> int:
-    """How many pictures of this size are drawn together; one where memory is `tight`."""
-    return 1 if tight else max(1, min(MOST_AT_ONCE, AREA_AT_ONCE // (width * height)))
+    """How many pictures of this size are drawn together; fewer where memory is `tight`."""
+    return max(1, min(MOST_AT_ONCE, (AREA_TIGHT if tight else AREA_AT_ONCE) // (width * height)))
 
 
 @torch.inference_mode()

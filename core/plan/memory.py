@@ -159,7 +159,7 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
         # The weights and their gradients, and both once more where the base's arithmetic is another.
         lora=lora * (8 + (2 * size if size < 4 else 0) + states),
         data=0.0 if plan.text_encoders else float(min(texts * _TEXT, _TEXTS)),
-        step=at_once * pixels * (kept + beyond) * size / 2 + (at_once * 0.35 * GIB if plan.text_encoders else 0),
+        step=at_once * pixels * (kept + beyond) * size / 2 + (images * 0.35 * GIB if plan.text_encoders else 0),
         preview=float(previews),
         moving=lora * _SCRATCH[optimizer],
     )

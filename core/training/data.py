@@ -48,9 +48,11 @@ class Texts:
 
     def __call__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Context and pooled of captions by number."""
-        index = sent(torch.tensor(numbers), self._place)
+        here = torch.tensor(numbers)
+        index = sent(here, self._place)
         if self._encoders is None:
-            there = self._context[index.to(self._context.device)]
+            # Not fetched back from the device, which would wait for all that it was asked.
+            there = self._context[index if self._context.device == index.device else here]
             return sent(there, self._place), self._pooled[index]
         context, pooled = encode(self._encoders, (self._ids[0][index], self._ids[1][index]))
         kept = sent(self._kept[list(numbers)], self._place)

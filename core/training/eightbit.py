@@ -17,6 +17,8 @@ class FlatAdamW8bit(AdamW8bit):  # type: ignore[misc]
     """
 
     found_inf: Tensor | None = None
+    _step_supports_amp_scaling = True
+    """The scaler of fp16 leaves it to `found_inf` too, and waits for nothing."""
     _last: "_Late | None" = None
 
     @torch.no_grad()

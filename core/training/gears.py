@@ -54,6 +54,7 @@ class Gears:
         self._attention, steps = [], studio.schedule.steps[done:]
         if studio.device.place.type == "cuda" and steps:
             self._tune(studio, max(steps, key=lambda step: len(step.sights)))
+            torch.cuda.reset_peak_memory_stats(studio.device.place)  # from here on it is that of steps
         self._left = Counter(shape(step) for step in steps)
         wanted = studio.frozen.plan.gear
         why_not = no_graphs(studio)

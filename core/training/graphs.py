@@ -62,9 +62,12 @@ class Graphs:
         """The gradients of a step as usual, on the stream that will be captured."""
         current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            told = studio.optimizer.gradients(studio.losses(batch))
-        current.wait_stream(self._stream)
+        try:
+            with torch.cuda.stream(self._stream):
+                told = studio.optimizer.gradients(studio.losses(batch))
+        finally:
+            # After a failure too: the step is made again at once, and must not meet what this one still writes.
+            current.wait_stream(self._stream)
         # Made on one stream and used on another: not to be given away before that is over.
         told.record_stream(current)
         studio.optimizer.broken.record_stream(current)

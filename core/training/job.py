@@ -113,12 +113,12 @@ def _trained(frozen: FrozenPlan, run: Run, requests: Requests, ours: Ranks, begu
             yield from train(studio, run, requests, done, deadline)
             return
         except OutOfMemoryError as error:
-            done = error.step
             yield fit.smaller(run, frozen, steps, studio.measures, error)
         # What the error held of the step goes with it; only then is there room for the next try.
         studio = None
         free()
-        reached = checkpoint.newest(run.checkpoints) if done else None
+        reached = checkpoint.newest(run.checkpoints)
+        done = reached.step if reached else 0
 
 
 def _until_stopped(phases: Generator[Event, None, T], requests: Requests) -> Generator[Event, None, T | None]:

@@ -15,6 +15,7 @@ from core.runs.job import Requests, is_out_of_memory
 from core.runs.run import Run
 from core.training import checkpoint as checkpoints
 from core.training.checkpoint import Checkpoint
+from core.training.device import free
 from core.training.evaluate import evaluate
 from core.training.meter import Meter
 from core.training.preview import preview
@@ -58,8 +59,8 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
             # Several would have to take the same measures at the same step: they end here, and keep what they have.
             if not (is_out_of_memory(error) and studio.ranks.alone):
                 raise
-            # The weights are those of the step before: they move only once a step has all its gradients.
-            if done > begun:
+            # Up to its gradients a step leaves the weights as they were after the one before.
+            if done > begun and not studio.optimizer.moving:
                 yield from _kept(studio, run, meter, done)
             raise OutOfMemoryError(done) from error
         meter.add(step, told)
@@ -75,7 +76,7 @@ def train(studio: Studio, run: Run, requests: Requests, done: int, deadline: flo
         if requests.take("preview") or (step.ends_epoch and _due(plan.preview_every, step.epoch, plan.epochs)):
             yield from _told(studio, run, meter)
             yield Phase(name="preview")
-            yield preview(studio, run, done)
+            yield _previewed(studio, run, done)
             yield Phase(name="train", done=done, total=studio.total)
             meter.pause()
         asked = requests.take("save")
@@ -170,6 +171,17 @@ def _only_last(studio: Studio, number: int, every: int, suffix: str) -> Iterator
             path.unlink(missing_ok=True)
         except OSError as error:
             yield Noted(message=_("“{path}” could not be removed: {error}.").format(path=path, error=error.strerror))
+
+
+def _previewed(studio: Studio, run: Run, done: int) -> Event:
+    try:
+        return preview(studio, run, done)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # No training should end by its pictures.
+    free(forget=False)
+    return Noted(message=_("The previews of step {step} were left out: the memory is not enough.").format(step=done))
 
 
 def _paused(requests: Requests, done: int) -> Iterator[Event]:

@@ -27,6 +27,8 @@ class Optimizer:
         self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
         self.broken = torch.zeros((), dtype=torch.bool)
         """Whether the last step was left out, as its loss or a gradient was no number; on the device."""
+        self.moving = False
+        """Whether weights are half-way between two steps: what fails then must not be kept."""
 
     def learn(self, losses: Iterable[Tensor], step: int) -> Tensor:
         """Move the weights by the gradients of the sum of `losses`, unless one is no number: then nothing is moved.
@@ -57,6 +59,7 @@ class Optimizer:
             self._scaler.scale(one).backward()  # type: ignore[no-untyped-call]
             self.network.gather()
             told.append(one.detach())
+        self.network.gather()  # what came after the last piece
         loss = told[0] if len(told) == 1 else torch.stack(told).sum()
         # From here on everything is of the whole step, and the same in every process of the training.
         loss = self._ranks.add_up(self.network, loss)
@@ -70,6 +73,7 @@ class Optimizer:
 
     def move(self) -> None:
         """The second half: move the weights by these gradients, where they are numbers."""
+        self.moving = True
         if self._scaler.is_enabled():
             self._scaler.step(self._inner)
             self._scaler.update()
@@ -80,6 +84,7 @@ class Optimizer:
         if self.plan.scale_weight_norms:
             hold(self.network, self.plan.scale_weight_norms, self.broken)
         self.network.follow()
+        self.moving = False
 
     @property
     def capturable(self) -> bool:

@@ -101,19 +101,18 @@ def prior_pictures(
     unet: Any,
     place: torch.device,
     dtype: torch.dtype,
-    tight: bool = False,
 ) -> Generator[Phase, None, Entries]:
     """`latents` of the base's own pictures: they are never decoded, as the training wants latents anyway.
 
     They are drawn and kept in groups that follow from `wanted` alone, as the last bits of a picture depend on which
-    others are computed beside it, and a run that goes on must find the same.
+    others are computed beside it, and a run that goes on, with other measures perhaps, must find the same.
     """
     cache, found = Cache("prior"), dict[PriorPicture, Tensor]()
     total = len(wanted) * PRIOR_STEPS
     yield Phase(name="prior", done=0, total=total)
     for bucket in dict.fromkeys(picture.bucket for picture in wanted):
         size = (bucket.width, bucket.height)
-        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size, tight)):
+        for group in groups_of((picture for picture in wanted if picture.bucket == bucket), at_once(*size, tight=True)):
             texts = ["", *(picture.prompt for picture in group)]
             entries = [prompts[text] for text in texts]
             context, pooled = (stacked(entries, part, place) for part in ("context", "pooled"))

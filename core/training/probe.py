@@ -47,6 +47,7 @@ def probed(opening: Opening, plan: Settled, size: tuple[int, int, int], limit: i
             studio = studio.anew(search.measures)
         if done:
             break
+    free()  # and forget the peak of what was only tried
     for one in memory.reasons(plan, size[0], search.measures, limit):
         yield Chosen(field=one.field, value=one.value, reason=one.reason)
     return cast(Studio, studio)

@@ -21,6 +21,8 @@ class FlatProdigy(Prodigy):  # type: ignore[misc]
     """
 
     found_inf: Tensor | None = None
+    _step_supports_amp_scaling = True
+    """The scaler of fp16 leaves it to `found_inf` too, and waits for nothing."""
 
     def __init__(self, groups: Any, **arguments: Any) -> None:
         super().__init__(groups, **arguments)

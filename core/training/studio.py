@@ -83,9 +83,16 @@ class Studio:
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         """The step's loss, in as many pieces as are looked at one after the other; their sum is that of the whole."""
-        plan = self.frozen.plan
+        plan, whole = self.frozen.plan, batch
+        # Text encoders in training have read all captions at once: they learn once, from what the pieces leave.
+        apart = self.measures.pieces > 1 and batch.context.requires_grad
+        if apart:
+            context, pooled = (one.detach().requires_grad_() for one in (batch.context, batch.pooled))
+            batch = replace(batch, context=context, pooled=pooled)
         for part in batch.parts(self.measures.pieces):
             yield loss(self.unet, part, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
+        if apart:
+            torch.autograd.backward([whole.context, whole.pooled], [batch.context.grad, batch.pooled.grad])
 
     def averaged(self) -> AbstractContextManager[None]:
         """The LoRA as it would leave: with the averaged weights where there are some."""
@@ -122,7 +129,7 @@ def open_studio(
     unet = (nf4 if measures.nf4 else load).unet(base, place, dtype)
     prior = beside or (
         yield from prepare.prior_pictures(
-            base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype, measures.tight
+            base, schedule.prior, dict(zip(texts, entries, strict=True)), unet, place, dtype
         )
     )
     free()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
+from core.plan.memory import Measures
 from core.runs import events
 from core.training.loop import learn
 from core.training.network import weights_of
@@ -60,6 +61,23 @@ def test_gradients_are_those_of_fp32_up_to_the_rounding(tmp_path: Path) -> None:
     assert found[1].dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(*found, dim=0) > 0.995
     assert found[1].norm() / found[0].norm() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_text_encoders_learn_the_same_from_a_step_in_pieces(tmp_path: Path, precision: str) -> None:
+    studio = studio_in(tmp_path, precision, text_encoders=True, batch_size=3)
+    for group in studio.network.groups:
+        group.flat.data.normal_(std=0.02, generator=torch.Generator().manual_seed(4))
+    studio.network.follow()
+    found = []
+    for pieces in (1, 2, 3):
+        one = studio.anew(Measures(pieces=pieces))
+        one.optimizer.gradients(one.losses(one.data.batch(one.schedule.steps[0])))
+        found.append(torch.cat([group.flat.grad.clone() for group in one.network.groups]))
+    close = 0.99999 if precision == "fp32" else 0.995
+    for other in found[1:]:
+        assert torch.nn.functional.cosine_similarity(found[0], other, dim=0) > close
+        assert other.norm() / found[0].norm() == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize("choices", [{}, {"dora": True}, {"text_encoders": True}, {"checkpointing": True}])

@@ -99,6 +99,25 @@ def test_a_training_that_runs_out_of_memory_goes_on_with_less_at_once_to_the_sam
     assert all(torch.allclose(ours[name], whole[name], atol=2e-3) for name in whole)
 
 
+def test_no_training_ends_by_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = load.unet
+
+    def without_room(_unet: Any, _inputs: Any) -> None:
+        if torch.is_inference_mode_enabled():  # pictures are drawn in it, and nothing else
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    def unet(*inputs: Any) -> Any:
+        made = make(*inputs)
+        made.register_forward_pre_hook(without_room)
+        return made
+
+    monkeypatch.setattr(load, "unet", unet)
+    _run, history = carried_out(tmp_path / "small", replace(PLAN, preview_every=1, preview_steps=1))
+    assert isinstance(history[-1], events.Finished)
+    assert not any(isinstance(event, events.Previewed) for event in history)
+    assert any("previews of step" in event.message for event in history if isinstance(event, events.Noted))
+
+
 def test_a_training_that_never_fits_says_that_the_memory_is_not_enough(tmp_path: Path, small_card: SmallCard) -> None:
     small_card.most, small_card.left = 0, 2
     place, project = small_project(tmp_path / "small", PLAN)
