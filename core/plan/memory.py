@@ -92,6 +92,19 @@ class Measures(Struct, frozen=True):
     nf4: bool = False
     """The base's weights in 4 bits."""
 
+    def at_once(self, images: int) -> int:
+        """How many of the pictures of a step are looked at together."""
+        return ceil(images / self.pieces)
+
+    def pieces_said(self, images: int) -> str:
+        """How many that is, in words."""
+        at_once = self.at_once(images)
+        return ngettext("{n} drawing at a time", "{n} drawings at a time", at_once).format(n=at_once)
+
+    def twice_said(self) -> str:
+        """How many layers are computed twice, in words."""
+        return _("{n} of {all} layers computed twice").format(n=self.twice, all=ALL)
+
     @property
     def tight(self) -> bool:
         """Whether there is so little that pictures are drawn one by one."""
@@ -136,7 +149,7 @@ def needed(plan: Settled, images: int, pixels: int, texts: int, measures: Measur
     75 tokens.
     """
     size = 4 if plan.precision == "fp32" else 2
-    at_once = ceil(images / measures.pieces)
+    at_once = measures.at_once(images)
     lora = _lora_weights(plan)
     optimizer: OptimizerName = "adamw8bit" if measures.small_optimizer else plan.optimizer
     states = _STATES[optimizer] + (4 if plan.ema else 0)
@@ -190,7 +203,7 @@ def least(plan: Settled, images: int, pixels: int, texts: int) -> int:
 
 def smaller(images: int, measures: Measures) -> Measures | None:
     """The next measures for a run that is under way, which go on with the same weights; None when there are none."""
-    at_once = ceil(images / measures.pieces)
+    at_once = measures.at_once(images)
     if at_once > 1:
         return replace(measures, pieces=ceil(images / (at_once - 1)))
     if measures.twice < ALL:
@@ -202,12 +215,10 @@ def reasons(plan: Settled, images: int, measures: Measures, budget: int) -> tupl
     """Each measure with its price."""
     found, room = [], _("to stay within {budget:.1f} GB").format(budget=budget / GIB)
     if measures.pieces > 1:
-        at_once = ceil(images / measures.pieces)
-        said = ngettext("{n} drawing at a time", "{n} drawings at a time", at_once).format(n=at_once)
         why = _("{room}; a step learns the same, and fast GPUs lose some speed").format(room=room)
-        found.append(Reason("batch_size", said, why))
+        found.append(Reason("batch_size", measures.pieces_said(images), why))
     if measures.twice:
-        said = _("{n} of {all} layers computed twice").format(n=measures.twice, all=ALL)
+        said = measures.twice_said()
         if plan.checkpointing:
             found.append(Reason("checkpointing", said, _("as the plan says")))
         else:

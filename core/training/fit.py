@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from math import ceil
 
-from core.language import _, ngettext
+from core.language import _
 from core.plan import memory
 from core.plan.frozen import FrozenPlan
 from core.plan.memory import Measures
@@ -49,10 +49,7 @@ def smaller(run: Run, frozen: FrozenPlan, schedule: Schedule, measures: Measures
     if wanted is None:
         raise error.__cause__ or error
     run.keep_measures(wanted)
-    at_once = -(-images // wanted.pieces)
-    how = ngettext("{n} drawing at a time", "{n} drawings at a time", at_once).format(n=at_once)
-    if wanted.twice > measures.twice:
-        how = _("{n} of {all} layers computed twice").format(n=wanted.twice, all=memory.ALL)
+    how = wanted.twice_said() if wanted.twice > measures.twice else wanted.pieces_said(images)
     words = _("The memory was not enough for step {step}. The training goes on from there with less at once: {how}.")
     return Noted(message=words.format(step=error.step + 1, how=how))
 

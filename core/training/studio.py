@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ class Studio:
     @property
     def at_once(self) -> int:
         """Drawings that are looked at together."""
-        return ceil(self.frozen.plan.batch_size / self.measures.pieces)
+        return self.measures.at_once(self.frozen.plan.batch_size)
 
     def anew(self, measures: Measures) -> "Studio":
         """The same weights at the beginning of a training with other measures; the base stays as it is."""
