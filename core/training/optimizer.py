@@ -30,17 +30,6 @@ class Optimizer:
         self.moving = False
         """Whether weights are half-way between two steps: what fails then must not be kept."""
 
-    def learn(self, losses: Iterable[Tensor], step: int) -> Tensor:
-        """Move the weights by the gradients of the sum of `losses`, unless one is no number: then nothing is moved.
-
-        Returns that sum, NaN where the step was left out. In fp16 large gradients are no reason: the scaler takes a
-        step back and goes on.
-        """
-        self.pace(step)
-        told = self.gradients(losses)
-        self.move()
-        return told
-
     def pace(self, step: int) -> None:
         """Set the rates of `step`."""
         factor = rate_factor(self.plan, step, self.steps)
@@ -51,7 +40,11 @@ class Optimizer:
                 group["lr"] = rate * factor
 
     def gradients(self, losses: Iterable[Tensor]) -> Tensor:
-        """The first half of a step: everything up to gradients of the right length; nothing is moved yet."""
+        """The first half of a step: gradients of the sum of `losses`, of the right length; nothing is moved yet.
+
+        Returns that sum, NaN where the step is left out, as it or a gradient is no number. In fp16 large gradients are
+        no reason: the scaler takes a step back and goes on.
+        """
         self.network.zero_grad()
         told = []
         # Each piece gives back what it kept before the next one is looked at.

@@ -167,7 +167,9 @@ def test_a_step_without_a_number_moves_nothing_and_leaves_no_trace(name: Optimiz
             loss = network.flat.square().sum()
             if not good:
                 loss = loss * torch.nan if broken == "loss" else loss + (network.flat * 0).sqrt().sum() * 0
-            losses.append(optimizer.learn([loss], 3).item())
+            optimizer.pace(3)
+            losses.append(optimizer.gradients([loss]).item())
+            optimizer.move()
         return network, optimizer, losses
 
     one, first, losses = walked(True, True, False, True)
