@@ -5,9 +5,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from core.errors import BocetoError
 from core.language import _
+
+_READING = Lock()
+"""The umask can only be read by changing it, which two threads must not do at once."""
 
 
 @contextmanager
@@ -65,8 +69,9 @@ def unwritable(path: Path, error: Exception, hint: str = "") -> BocetoError:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _READING:
+        mask = os.umask(0)
+        os.umask(mask)
     return mask
 
 

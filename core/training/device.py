@@ -2,7 +2,9 @@
 
 import gc
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -10,7 +12,10 @@ from core.errors import BocetoError
 from core.hardware import process_memory
 from core.language import _
 from core.plan.memory import CONTEXT, GIB
+from core.runs.job import is_out_of_memory
 from core.settings import Precision
+
+T = TypeVar("T")
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -34,8 +39,13 @@ class Device:
         """The arithmetic of the base, as the plan calls it."""
         return next(name for name, dtype in _TYPES.items() if dtype == self.dtype)
 
+    def wait(self) -> None:
+        """Until it has done all that it was given."""
+        if self.place.type == "cuda":
+            torch.cuda.synchronize(self.place)
+
     def memory_used(self) -> int:
-        """Bytes this process holds there."""
+        """Bytes this process holds there; of a GPU the most since that was forgotten."""
         if self.place.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.place))
         return process_memory(os.getpid()) or 0
@@ -72,6 +82,18 @@ def free(forget: bool = True) -> None:
         torch.cuda.empty_cache()
         if forget:
             torch.cuda.reset_peak_memory_stats()
+
+
+def attempted(work: Callable[[], T]) -> T | None:
+    """What `work` gives; None where the memory is not enough for it, with all given back that it held."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Not in the `except`: there the error still holds on to what the work had in memory.
+    free(forget=False)
+    return None
 
 
 def choose(precision: Precision = "auto") -> Device:

@@ -36,7 +36,8 @@ class Magnitude(nn.Module):
 
         `longer` is the exact change of the lengths, where the layer itself computes with a coarser one.
         """
-        return (self.length + (self.weight.detach() if longer is None else longer)).view(self._shape)
+        longer = self.weight.detach() if longer is None else longer
+        return (self.length.to(longer.device) + longer).view(self._shape)
 
     def put(self, scale: Tensor) -> None:
         """Take m, in any shape."""

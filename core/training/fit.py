@@ -3,12 +3,13 @@
 from collections.abc import Generator
 from math import ceil
 
+from core.errors import BocetoError
 from core.language import _
 from core.plan import memory
 from core.plan.frozen import FrozenPlan
 from core.plan.memory import Measures
 from core.plan.schedule import Schedule
-from core.runs.events import Chosen, Event, Noted
+from core.runs.events import Event, Noted
 from core.runs.run import Run
 from core.settings import Settled
 from core.training.loop import OutOfMemoryError
@@ -25,15 +26,9 @@ def fitted(
     """
     plan, measures, size = frozen.plan, run.measures, size_of(frozen, schedule)
     if measures is None and limit is not None and memory.known(frozen.base):
-        if plan.gpus == 1:
-            studio = yield from probed(opening, plan, size, limit)
-            run.keep_measures(studio.measures)
-            return studio
-        # A probe would need all of them at once: what was reckoned has to do, and leaves some room.
-        measures, why = memory.fitting(plan, *size, limit)
-        run.keep_measures(measures)
-        for one in why:
-            yield Chosen(field=one.field, value=one.value, reason=one.reason)
+        studio = yield from probed(opening, plan, size, limit)
+        run.keep_measures(studio.measures)
+        return studio
     return (yield from opening(measures or as_wished(plan)))
 
 
@@ -52,6 +47,15 @@ def smaller(run: Run, frozen: FrozenPlan, schedule: Schedule, measures: Measures
     how = wanted.twice_said() if wanted.twice > measures.twice else wanted.pieces_said(images)
     words = _("The memory was not enough for step {step}. The training goes on from there with less at once: {how}.")
     return Noted(message=words.format(step=error.step + 1, how=how))
+
+
+def together(step: int) -> BocetoError:
+    """The end of a training of several processes that have to take the next measure all at once."""
+    return BocetoError(
+        _("The memory was not enough for step {step}.").format(step=step + 1),
+        _("The processes of a training go on with less at once only together."),
+        _("`boceto resume` goes on from the last checkpoint, with less at once."),
+    )
 
 
 def size_of(frozen: FrozenPlan, schedule: Schedule) -> tuple[int, int, int]:

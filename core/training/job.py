@@ -42,14 +42,15 @@ def assist(run: Run, requests: Requests) -> None:
     """The same in every process but the first: it finds everything prepared, and writes nothing."""
     frozen = run.plan()
     with ranks.joined(frozen.plan.gpus, run, lambda: requests.terminated) as ours:
+        from core.training import checkpoint, fit, loop
+        from core.training.device import choose
+        from core.training.studio import open_studio
+
+        device = choose(frozen.plan.precision)
+        ours.least(device.limit(frozen.plan.memory))
         done = ours.tell(0)
         if done < 0:
             return
-        from core.training import checkpoint, loop
-        from core.training.device import choose
-        from core.training.fit import as_wished
-        from core.training.studio import open_studio
-
         reached = checkpoint.newest(run.checkpoints) if done else None
         if done != (reached.step if reached else 0):
             raise BocetoError(
@@ -57,16 +58,17 @@ def assist(run: Run, requests: Requests) -> None:
                 _("The first goes on after step {step}, and here it cannot be read.").format(step=done),
                 _("The run's folder must be one and the same on all machines."),
             )
-        device = choose(frozen.plan.precision)
         _same_threads(device, reached)
-        device.limit(frozen.plan.memory)
-        measures = run.measures or as_wished(frozen.plan)
+        measures = run.measures or fit.as_wished(frozen.plan)
         phases = open_studio(frozen, schedule(frozen), device, not reached, measures, ours)
         studio = _outcome(phases)
         _restore(studio, reached)
         reached = None
         ours.meet()
-        loop.assist(studio, done)
+        try:
+            loop.assist(studio, done)
+        except loop.OutOfMemoryError as error:
+            raise fit.together(error.step) from error
 
 
 def _trained(frozen: FrozenPlan, run: Run, requests: Requests, ours: Ranks, begun: float) -> Iterator[Event]:
@@ -97,7 +99,7 @@ def _trained(frozen: FrozenPlan, run: Run, requests: Requests, ours: Ranks, begu
     _same_threads(device, reached)
     budget = frozen.plan.time_budget
     deadline = begun + 60 * budget if budget else inf
-    limit = device.limit(frozen.plan.memory)
+    limit = ours.least(device.limit(frozen.plan.memory))
     while True:
         opening = partial(open_studio, frozen, steps, device, not reached, ranks=ours)
         studio = yield from _until_stopped(fit.fitted(opening, run, frozen, steps, limit), requests)
@@ -114,6 +116,8 @@ def _trained(frozen: FrozenPlan, run: Run, requests: Requests, ours: Ranks, begu
             return
         except OutOfMemoryError as error:
             yield fit.smaller(run, frozen, steps, studio.measures, error)
+            if not ours.alone:
+                raise fit.together(error.step) from error
         # What the error held of the step goes with it; only then is there room for the next try.
         studio = None
         free()

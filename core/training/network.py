@@ -50,9 +50,12 @@ class Group:
             weight.grad = gradient
             weight.requires_grad_(True)
 
-    def exact(self) -> Iterator[tuple[str, LoraLayer, tuple[Tensor, ...]]]:
-        """Name and layer with what the optimizer moves of it: down, up, and the magnitude where there is one."""
-        views = self._views(self.flat.data)
+    def exact(self, flat: Tensor | None = None) -> Iterator[tuple[str, LoraLayer, tuple[Tensor, ...]]]:
+        """Name and layer with what the optimizer moves of it: down, up, and the magnitude where there is one.
+
+        As they are in a copy of the buffer, where one is given.
+        """
+        views = self._views(self.flat.data if flat is None else flat)
         for name, layer in self.layers.items():
             yield name, layer, tuple(next(views) for _weight in learned_by(layer))
 
@@ -115,21 +118,22 @@ class Network:
         if self._lower_gradients is not None:
             self._lower_gradients.zero_()
 
-    def state(self) -> dict[str, Tensor]:
-        """The buffers, for a checkpoint."""
-        return {group.name: group.flat.detach().cpu().clone() for group in self.groups}
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """The exact weights, one buffer a group; the next step changes them."""
+        return {group.name: group.flat.detach() for group in self.groups}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take the buffers of a checkpoint."""
+    def restore(self, buffers: Mapping[str, Tensor]) -> None:
+        """Take the weights of a checkpoint."""
         for group in self.groups:
-            group.flat.data.copy_(state[group.name])
+            group.flat.data.copy_(buffers[group.name])
         self.follow()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Every weight under the name that sd-scripts gives it, with its alpha."""
+    def tensors(self, buffers: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Every weight under the name that sd-scripts gives it, with its alpha; those of `buffers` or of now."""
         found = {}
         for group in self.groups:
-            for name, layer, (down, up, *longer) in group.exact():
+            for name, layer, (down, up, *longer) in group.exact(buffers[group.name] if buffers else None):
                 found[f"{name}.lora_down.weight"] = down
                 found[f"{name}.lora_up.weight"] = up
                 found[f"{name}.alpha"] = torch.tensor(float(layer.lora_alpha[ADAPTER]))

@@ -1,5 +1,6 @@
 """Preview pictures in the middle of a training: the same prompts and seeds each time."""
 
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -16,14 +17,14 @@ from core.training.device import free
 from core.training.studio import Studio
 
 
-def preview(studio: Studio, run: Run, step: int) -> Previewed:
-    """Draw every preview prompt and keep the pictures in the run's folder."""
+def keep(pictures: Sequence[Image.Image], prompts: Sequence[str], run: Run, step: int) -> Iterator[Previewed]:
+    """Write the pictures of these prompts after `step` steps to the run's folder."""
     paths = []
-    for index, picture in enumerate(draw(studio, studio.frozen.plan.preview_steps), start=1):
+    for index, picture in enumerate(pictures, start=1):
         path = run.previews / f"step{step:06d}-{index}.png"
         write_bytes(path, png(picture))
         paths.append(str(path))
-    return Previewed(step=step, paths=tuple(paths), prompts=tuple(prompt for prompt, _n, _s in studio.previews))
+    yield Previewed(step=step, paths=tuple(paths), prompts=tuple(prompts))
 
 
 def draw(studio: Studio, steps: int, most: int | None = None) -> list[Image.Image]:
@@ -37,7 +38,8 @@ def draw(studio: Studio, steps: int, most: int | None = None) -> list[Image.Imag
                 context, pooled = studio.data.texts([0, *(number for _prompt, number, _seed in group)])
             options = {"steps": steps, "dtype": device.dtype}
             latents = sampled(studio.unet, base, context, pooled, size, seeds, **options)
-        free(forget=False)
+        if studio.measures.tight:
+            free(forget=False)  # which waits for the device; else it still draws while the VAE is read
         # The VAE is there for the blink it is needed: in fp32, beside the UNet and the optimizer's state.
         pictures += decode(load.vae(base, device.place, device.dtype), latents)
     return pictures

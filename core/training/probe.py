@@ -3,19 +3,18 @@
 from collections.abc import Callable, Generator
 from typing import cast
 
-import torch
-
 from core.language import _
 from core.plan import memory
 from core.plan.fit import Search
 from core.plan.memory import GIB, Measures
 from core.runs.events import Chosen, Event, Noted, Phase
-from core.runs.job import is_out_of_memory
 from core.settings import Settled
-from core.training.device import free
+from core.training.device import attempted, free
 from core.training.loop import learn
 from core.training.preview import draw
+from core.training.ranks import ALONE
 from core.training.studio import Studio
+from core.training.writer import Snapshot
 
 _STEPS = 2
 """The first makes what the optimizer remembers; the second has it beside everything else."""
@@ -55,20 +54,21 @@ def probed(opening: Opening, plan: Settled, size: tuple[int, int, int], limit: i
 
 def measured(studio: Studio) -> int | None:
     """The most bytes that the GPU held in a few of the largest steps and a preview; None when it had not enough."""
-    steps, weights = studio.schedule.steps, studio.network.state()
+    steps, weights = studio.schedule.steps, Snapshot(studio.network.buffers)
     largest = max(steps, key=lambda step: len(step.sights) * step.bucket.width * step.bucket.height)
     free()
-    try:
+
+    def tried() -> int:
+        # An optimizer of its own, which waits for no other process: each has a device of the same kind.
+        trial = studio.anew(studio.measures, ALONE)
         for _step in range(_STEPS):
-            learn(studio, largest)
+            learn(trial, largest)
         if studio.frozen.plan.preview_every:
-            draw(studio, steps=1, most=1)
-        torch.cuda.synchronize(studio.device.place)
-        return int(torch.cuda.max_memory_reserved(studio.device.place))
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            return None
-        raise
-    finally:
-        studio.network.restore(weights)
-        studio.network.zero_grad()
+            draw(trial, steps=1, most=1)
+        studio.device.wait()
+        return studio.device.memory_used()
+
+    peak = attempted(tried)
+    studio.network.restore(weights.take())
+    studio.network.zero_grad()
+    return peak

@@ -79,6 +79,18 @@ class Ranks:
         """What the first process has decided."""
         return bool(self.tell(int(decided)))
 
+    def least(self, number: int | None) -> int | None:
+        """The least of the numbers that all processes have here; all have one, or none has."""
+        if self.alone or number is None:
+            return number
+        import torch
+        from torch import distributed
+
+        found = torch.tensor([number])
+        with _all_there():
+            distributed.all_reduce(found, distributed.ReduceOp.MIN, group=self.words)
+        return int(found)
+
     def meet(self) -> None:
         """Wait until all are here. Raises BocetoError when another is gone."""
         if self.alone:
@@ -135,6 +147,7 @@ def joined(wanted: int, run: Run, told_to_end: Callable[[], bool]) -> Iterator[R
     if world == 1:
         yield ALONE
         return
+    import torch
     from torch import distributed
     from torch.distributed.rendezvous import rendezvous
 
@@ -150,6 +163,9 @@ def joined(wanted: int, run: Run, told_to_end: Callable[[], bool]) -> Iterator[R
         if on_gpus:
             distributed.init_process_group("nccl", store=store, rank=rank, world_size=world)
             words = distributed.new_group(backend="gloo", timeout=_PATIENCE)
+            # What NCCL takes for itself it takes now, before anyone asks how much memory is left.
+            distributed.all_reduce(torch.zeros(1, device="cuda"))
+            torch.cuda.synchronize()
         else:
             distributed.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=_PATIENCE)
             words = distributed.group.WORLD

@@ -69,13 +69,16 @@ class Studio:
         """Drawings that are looked at together."""
         return self.measures.at_once(self.frozen.plan.batch_size)
 
-    def anew(self, measures: Measures) -> "Studio":
-        """The same weights at the beginning of a training with other measures; the base stays as it is."""
+    def anew(self, measures: Measures, ranks: Ranks | None = None) -> "Studio":
+        """The same weights at the beginning of a training with other measures; the base stays as it is.
+
+        With `ranks` the optimizer speaks with these, whatever part of each step is this process's.
+        """
         checkpointing.use(self.unet, measures.twice)
         plan = self.frozen.plan
         return replace(
             self,
-            optimizer=_optimizer(plan, self.network, self.total, self.device, measures, self.ranks),
+            optimizer=_optimizer(plan, self.network, self.total, self.device, measures, ranks or self.ranks),
             average=Average(self.network, plan.ema) if plan.ema else None,
             measures=measures,
         )
@@ -92,6 +95,11 @@ class Studio:
             yield loss(self.unet, part, self.noising, plan.min_snr_gamma, self.device.dtype, plan.debiased)
         if apart:
             torch.autograd.backward([whole.context, whole.pooled], [batch.context.grad, batch.pooled.grad])
+
+    @property
+    def leaving(self) -> dict[str, Tensor]:
+        """The weights that a file gets, as `Network.buffers`: averaged where there is an average."""
+        return self.average.buffers if self.average else self.network.buffers
 
     def averaged(self) -> AbstractContextManager[None]:
         """The LoRA as it would leave: with the averaged weights where there are some."""

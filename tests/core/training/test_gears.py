@@ -34,7 +34,7 @@ def eager(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], torch.
 def walked(studio: Studio) -> tuple[list[float], torch.Tensor]:
     studio.gear.begin(studio)
     losses = [learn(studio, step).item() for step in studio.schedule.steps[:STEPS]]
-    return losses, studio.network.state()["unet"]
+    return losses, studio.network.buffers["unet"].clone()
 
 
 def test_compiled_steps_are_the_same_steps(eager: tuple[list[float], torch.Tensor], tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_compiled_steps_are_the_same_steps(eager: tuple[list[float], torch.Tenso
     compiled = studio.gear._compiled
     assert compiled and len(compiled._calls) > 5
     assert losses == pytest.approx(eager[0], rel=1e-4)
-    moved = (weights - begun(tmp_path / "again" / "small", PLAN)[0].network.state()["unet"]).norm()
+    moved = (weights - begun(tmp_path / "again" / "small", PLAN)[0].network.buffers["unet"]).norm()
     assert (weights - eager[1]).norm() < 0.02 * moved
 
     seen = Counter[str]()
@@ -128,7 +128,7 @@ def test_one_look_at_a_step_tells_what_attention_and_convolutions_there_are(tmp_
     assert {call[1][2] for call in seen.attention} > {batch.context.shape[1]}, "itself, and the caption"
     order, taken = attention(seen.attention, CPU)
     assert "flash" in taken and len(order) == len(taken)
-    before = studio.network.state()["unet"]
+    before = studio.network.buffers["unet"].clone()
     with torch.no_grad():
         expected = next(studio.losses(batch))
     taken = layout(studio.unet, seen, CPU)

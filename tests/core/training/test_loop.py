@@ -216,7 +216,7 @@ def test_a_training_that_comes_apart_keeps_its_last_good_state_and_says_why(tmp_
     again, _run = begun(tmp_path / "again", LONG)
     for step in again.schedule.steps[:good]:
         learn(again, step)
-    assert torch.equal(kept.weights["unet"], again.network.state()["unet"]), "as if nothing had happened"
+    assert torch.equal(kept.weights["unet"], again.network.buffers["unet"]), "as if nothing had happened"
     (saved,) = [event for event in history if isinstance(event, events.Saved)]
     assert saved.step == good and Path(saved.path).name == f"small-step{good:08d}.safetensors"
     assert raised.value.hint and "rate" in raised.value.detail

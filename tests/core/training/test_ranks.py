@@ -13,14 +13,19 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import torch
 from msgspec.structs import replace
 
+from core.bases import load
 from core.errors import BocetoError
 from core.lora import file
+from core.plan import memory
 from core.plan.frozen import freeze
+from core.plan.memory import GIB, Measures
 from core.plan.schedule import schedule
 from core.runs import events
 from core.runs.follow import follow
@@ -29,6 +34,7 @@ from core.runs.launch import launch, stop
 from core.runs.run import Run
 from core.settings import Plan
 from core.training import checkpoint, job, ranks
+from core.training.device import Device
 from core.training.ranks import Ranks
 from tests.conftest import SHORT, small_project
 from tests.core.training.test_resume import PATIENCE, finish, forks, has, wait_for
@@ -223,6 +229,56 @@ def test_one_that_waits_in_vain_for_its_device_still_says_why(tmp_path, begin):
     assert (last.title, last.detail, last.hint) == ("The paper is wet.", "It rained.", "Wait a day.")
     status = run.status()
     assert (status.phase, status.step, status.total) == ("failed", 4, 9) and not run.is_alive()
+
+
+def limited(folder: Path, environment: dict[str, str]) -> None:
+    """As on GPUs with room enough, the second with less of it."""
+    Device.limit = lambda _device, _wanted: (32 if environment["RANK"] == "1" else 64) * GIB
+    memory.known = lambda _base: True
+    fork(folder, environment)
+
+
+def test_the_first_tries_its_part_of_a_step_by_itself_and_nothing_changes(tmp_path, begin):
+    tried, plain = (new_run(tmp_path / name, TWO) for name in ("tried", "plain"))
+    for run, what in ((tried, limited), (plain, fork)):
+        for process in begin(run, 2, what=what):
+            process.join(PATIENCE)
+            assert process.exitcode == 0
+    assert finish(tried) == finish(plain)
+    said = [event.message for event in tried.history() if isinstance(event, events.Noted)]
+    assert any("Two steps and a picture took" in words and "of 32.0 GB" in words for words in said)
+    assert tried.measures == Measures() and plain.measures is None
+
+
+def short_of_memory(folder: Path, environment: dict[str, str]) -> None:
+    """As on GPUs that can look at two pictures at once three times only."""
+    make, looked = load.unet, []
+
+    def unet(*inputs: Any) -> Any:
+        def look(_unet: Any, given: tuple[torch.Tensor, ...]) -> None:
+            if torch.is_grad_enabled() and len(given[0]) > 1:
+                looked.append(1)
+                if len(looked) > 3:
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+        made = make(*inputs)
+        made.register_forward_pre_hook(look)
+        return made
+
+    load.unet = unet
+    fork(folder, environment)
+
+
+def test_several_that_run_out_of_memory_go_on_with_less_when_they_are_resumed(tmp_path, begin):
+    run = new_run(tmp_path / "one", replace(LONG, prior_pictures=0))
+    for process in begin(run, 2, what=short_of_memory):
+        process.join(PATIENCE)
+    last = run.history()[-1]
+    assert isinstance(last, events.Failed) and "not enough for step 4" in last.title and "boceto resume" in last.hint
+    assert run.measures == Measures(pieces=2) and checkpoint.last(run.checkpoints) == 3
+    for process in begin(run, 2, what=short_of_memory):
+        process.join(PATIENCE)
+    finish(run)
 
 
 def test_a_run_of_several_is_not_carried_out_by_one(tmp_path, begin):
