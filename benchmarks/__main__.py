@@ -1,4 +1,4 @@
-"""Every benchmark, one after another: `python -m benchmarks [scan] [captions] [steps] [peer] [demo] [wizard] [gpu]`.
+"""Every benchmark, one after another, or those that are named: `python -m benchmarks [scan] [captions] [gpu] …`.
 
 Their figures are gathered in `benchmarks/results/<date>-<machine>.json`, with the machine, the versions and the commit.
 """
@@ -24,12 +24,28 @@ ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 PACKAGES = "torch diffusers transformers peft bitsandbytes prodigyopt safetensors numpy pillow textual".split()
 
 
-def commands(script: str = "") -> dict[str, list[str]]:
+def commands(script: str = "", sd_scripts: str = "") -> dict[str, list[str]]:
     """What is run under each name. Without a GPU the whole SDXL would take a CPU hours."""
-    small = [] if hardware.gpus() else ["--small"]
-    alone = {name: [f"{name}.py"] for name in ("scan", "captions", "steps", "peer", "demo", "wizard")}
-    alone["peer"] += ["--script", script] if script else []
-    return {**alone, "gpu": ["gpu.py", *small]}
+    gpu = bool(hardware.gpus())
+    names = [
+        "scan",
+        "captions",
+        "steps",
+        "peer",
+        "demo",
+        "wizard",
+        "gpu",
+        "alike",
+        *(["guide", "budgets"] if gpu else []),
+    ]
+    found = {name: [f"{name}.py"] for name in names}
+    for name in ("gpu", "alike"):
+        found[name] += [] if gpu else ["--small"]
+    for name in ("peer", "guide") if script else ():
+        found.setdefault(name, []).extend(["--script", script])
+    if gpu and sd_scripts:
+        found["guide"] += ["--sd-scripts", sd_scripts]
+    return found
 
 
 def run(arguments: list[str]) -> tuple[dict[str, Any] | None, bool]:
@@ -86,12 +102,11 @@ def free_path(about: dict[str, Any]) -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks.")
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="scan, captions, steps, peer, demo, wizard, gpu; left out, all"
-    )
-    parser.add_argument("--script", default="", help="for peer: a copy of diffusers' script, instead of fetching it")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(commands())}; left out, all")
+    parser.add_argument("--script", default="", help="a copy of diffusers' script, instead of fetching it")
+    parser.add_argument("--sd-scripts", default="", help="a checkout of sd-scripts to compare with on a GPU")
     asked = parser.parse_args()
-    names, known = asked.names, commands(asked.script)
+    names, known = asked.names, commands(asked.script, asked.sd_scripts)
     if unknown := set(names) - set(known):
         parser.error(f"there is no benchmark “{unknown.pop()}”, but there are {', '.join(known)}")
     about = machine()

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -26,12 +25,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.bases.single_file import LIKE
 from core.plan.optimizers import with_preset
 from core.settings import Plan, Settled
 from core.training import checkpointing, network
 from core.training.step import Batch, Noising, loss
 
-CONFIG = Path(__file__).parents[1] / "tests" / "data" / "sdxl_unet_config.json"
+CONFIG = LIKE["sdxl"] / "unet" / "config.json"
 META = torch.device("meta")
 _BLOCK = 512
 

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -14,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import Struct
+from packages import shelf
 
-from core import paths
 from core.errors import BocetoError
 from core.files import replacing, write_bytes
 
@@ -35,6 +33,9 @@ NEEDS = (
     "torchvision==0.28.0",
 )
 """What the script imports beyond our own packages. None of these may bring others: pip would replace torch."""
+PROGRESS = re.compile(rb"Steps:[^\r\n]*?\| *(\d+)/\d+ ")
+"""Its progress bar, and in it the steps that are done."""
+LORA = "pytorch_lora_weights.safetensors"
 _PATIENCE = 30.0
 """Seconds for a file of 60 kB."""
 
@@ -49,11 +50,6 @@ class Script(Struct, frozen=True):
     def digest(self) -> str:
         """sha256, so that what was measured can be known again."""
         return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-def shelf() -> Path:
-    """Where what was fetched is kept, outside the repository."""
-    return paths.cache() / "benchmarks" / "peer"
 
 
 def find(given: Path | None, address: str = ADDRESS) -> Script:
@@ -81,29 +77,6 @@ def find(given: Path | None, address: str = ADDRESS) -> Script:
         ) from error
     write_bytes(kept, content)
     return Script(content.decode("utf-8"), where)
-
-
-def overlay() -> Path:
-    """A folder with what only the script needs, made when it is not there. Raises BocetoError when it cannot be."""
-    mark = hashlib.sha256("\n".join((sys.version, *NEEDS)).encode()).hexdigest()[:12]
-    folder = shelf() / f"packages-{mark}"
-    if folder.is_dir():
-        return folder
-    making = folder.with_suffix(f".{os.getpid()}")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]
-    try:
-        subprocess.run([*pip, str(making), *NEEDS], check=True, capture_output=True, text=True)
-        making.rename(folder)
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise BocetoError(
-            "The packages that diffusers' script needs could not be installed.",
-            said[-1] if said else "",
-            f"They are {', '.join(NEEDS)}.",
-        ) from error
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    return folder
 
 
 def lay_out(drawings: Iterable[Path], folder: Path) -> Path:
@@ -135,6 +108,11 @@ def check(script: Script, options: Iterable[str]) -> None:
         raise BocetoError(
             f"This script has no --{missing[0]}.", script.source, "It is of another version of diffusers."
         )
+
+
+def environment(packages: Path, hub: Path) -> dict[str, str]:
+    """What it is to find, and that nothing may be fetched."""
+    return {"PYTHONPATH": str(packages), "HF_HOME": str(hub), "HF_HUB_OFFLINE": "1"}
 
 
 def command(path: Path, options: Mapping[str, object]) -> list[str]:

@@ -20,9 +20,9 @@ from typing import Any, get_args
 
 import msgspec
 import psutil
+import random_base
 import torch
-from diffusers import EulerDiscreteScheduler, UNet2DConditionModel
-from torch import nn
+from diffusers import EulerDiscreteScheduler
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from core.bases.base import Base
@@ -42,7 +42,6 @@ from core.training.optimizer import Optimizer
 from core.training.step import Noising
 from core.training.studio import Studio
 
-CONFIG = Path(__file__).parents[1] / "tests" / "data" / "sdxl_unet_config.json"
 SMALL = {
     "block_out_channels": [64, 128, 256],
     "attention_head_dim": [1, 2, 4],
@@ -79,19 +78,8 @@ class Case:
 
 
 def make_unet(device: Device, small: bool) -> Any:
-    """SDXL's UNet (or the small one) with random weights of a sensible size, frozen."""
-    config = json.loads(CONFIG.read_text()) | (SMALL if small else {})
-    with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(config)
-    # Not diffusers' own `to`, which warns of casts that from_pretrained would have made.
-    nn.Module.to(unet, device.dtype).to_empty(device=device.place).eval().requires_grad_(False)
-    assert not list(unet.buffers())
-    for name, weight in unet.named_parameters():
-        if weight.dim() > 1:
-            weight.normal_(std=weight[0].numel() ** -0.5)
-        else:  # of a norm, or a bias
-            weight.fill_(1.0 if name.endswith("weight") else 0.0)
-    return unet
+    """SDXL's UNet with random weights, or the small one."""
+    return random_base.unet(device.place, device.dtype, SMALL if small else {})
 
 
 def frozen_plan(case: Case, options: argparse.Namespace, unet: Any) -> FrozenPlan:

@@ -24,13 +24,8 @@ counts. The last line is JSON; the exit status is 1 when a goal is missed, and 2
 
 import argparse
 import json
-import os
-import re
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -39,19 +34,18 @@ from typing import Any
 import diffusers_script
 import fixed_noise
 import torch
+import trainings
 from diffusers_script import Script
 from msgspec import Struct, convert, structs
+from packages import overlay
+from trainings import SPIN, Took
 
 from core.bases import find, load
 from core.demo import DRAWINGS, WORD
 from core.errors import BocetoError
 from core.lora import file as lora
-from core.plan.frozen import freeze
 from core.plan.optimizers import with_preset
 from core.project import Place, Project
-from core.runs.events import Finished, Phase, Started, Stepped
-from core.runs.launch import launch, stop
-from core.runs.run import Run
 from core.settings import Plan, Settled
 from core.training import network
 
@@ -69,20 +63,6 @@ OURS, THREADS_AS_OURS, THREADS_AS_IT_LIKES, OURS_AS_USUAL = (
     "boceto, as it is",
 )
 AS_PUBLISHED = (THREADS_AS_OURS, THREADS_AS_IT_LIKES)
-SPIN = {"GOMP_SPINCOUNT": "10000"}
-"""As for every job (core/runs/launch.py)."""
-_PROGRESS = re.compile(rb"Steps:[^\r\n]*?\| *(\d+)/\d+ ")
-
-
-class Took(Struct, frozen=True):
-    """One whole process."""
-
-    seconds_per_step: float
-    whole: float
-    lora: str
-    phases: dict[str, float] = {}
-    loss: float = 0.0
-    """On fixed noise, measured afterwards."""
 
 
 class Goal(Struct, frozen=True):
@@ -164,13 +144,6 @@ def options(base: Path, dataset: Path, work: Path, seed: int) -> dict[str, objec
     }
 
 
-def pace(told: Sequence[tuple[int, float]]) -> float:
-    """Seconds per step from the first report after the warm ones to the last; each is steps done, and when."""
-    steady = [one for one in told if one[0] >= WARM]
-    (first, began), (last, ended) = steady[0], steady[-1]
-    return (ended - began) / (last - first)
-
-
 def ours(home: Path, seed: int, alike: bool) -> Took:
     """The real job in an empty `home`, with the script's layers and its beginning where it should be `alike`."""
     place = Place(home / "project")
@@ -178,59 +151,20 @@ def ours(home: Path, seed: int, alike: bool) -> Took:
     beginning = begin(home / "beginning.safetensors", seed) if alike else None
     for source in DRAWINGS.iterdir():
         (place.folder / "dataset" / source.name).write_bytes(source.read_bytes())
-    began = time.time()
-    run = Run.create(place.runs, freeze(place, project(seed, beginning)))
-    number = launch(run, environment={"BOCETO_CACHE": str(home / "cache"), "CUDA_VISIBLE_DEVICES": ""})
-    try:
-        with suppress(ChildProcessError):  # where someone else has waited for it
-            os.waitpid(number, 0)
-    finally:
-        stop(run, wait=60)
-    ended = time.time()
-    history = run.history()
-    if not isinstance(history[-1], Finished):
-        raise RuntimeError(f"Boceto's job did not finish:\n{run.log_file.read_text()[-2000:]}")
-    at = {"start": began, "prepare": next(event.t for event in history if isinstance(event, Started))}
-    at |= {event.name: event.t for event in history if isinstance(event, Phase) and event.name in ("train", "save")}
-    lengths = zip(at, at.values(), [*list(at.values())[1:], ended], strict=True)
-    phases = {name: round(until - since, 2) for name, since, until in lengths}
-    told = [(event.step, event.t) for event in history if isinstance(event, Stepped)]
-    return Took(pace(told), ended - began, history[-1].path, phases)
+    environment = {"BOCETO_CACHE": str(home / "cache"), "CUDA_VISIBLE_DEVICES": ""}
+    return trainings.ours(place, project(seed, beginning), environment, WARM)
 
 
 def theirs(home: Path, seed: int, script: Script, packages: Path, threads: Mapping[str, str]) -> Took:
-    """The script in an empty `home`. Raises RuntimeError with its last words when it fails."""
+    """The script in an empty `home`."""
     path = home / diffusers_script.NAME
     home.mkdir()
     path.write_text(script.text, "utf-8")
     dataset = diffusers_script.lay_out(sorted(DRAWINGS.glob("*.png")), home / "dataset")
     asked = options(find.resolve("mini").path, dataset, home, seed)
-    environment = {name: value for name, value in os.environ.items() if name not in SPIN} | {
-        "PYTHONPATH": str(packages),
-        "HF_HOME": str(home / "hub"),
-        "HF_HUB_OFFLINE": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        **threads,
-    }
-    told: dict[int, float] = {}
-    said = b""
-    began = time.time()
-    with subprocess.Popen(
-        diffusers_script.command(path, asked), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stderr
-        while heard := os.read(process.stderr.fileno(), 65536):
-            now = time.time()
-            for found in _PROGRESS.findall(said[-200:] + heard):
-                told.setdefault(int(found), now)
-            said += heard
-    ended = time.time()
-    lora = home / "output" / "pytorch_lora_weights.safetensors"
-    if process.returncode or not lora.is_file():
-        raise RuntimeError(f"diffusers' script failed:\n{said[-2000:].decode(errors='replace')}")
-    starts, learned = min(told.values()), max(told.values())
-    phases = {"start": starts - began, "train": learned - starts, "save": ended - learned}
-    return Took(pace(sorted(told.items())), ended - began, str(lora), {name: round(t, 2) for name, t in phases.items()})
+    environment = diffusers_script.environment(packages, home / "hub") | {"CUDA_VISIBLE_DEVICES": "", **threads}
+    lora = home / "output" / diffusers_script.LORA
+    return trainings.theirs(diffusers_script.command(path, asked), lora, environment, diffusers_script.PROGRESS, WARM)
 
 
 def typical(runs: Sequence[Took]) -> Took:
@@ -304,7 +238,7 @@ def main() -> int:
     try:
         script = diffusers_script.find(asked.script)
         diffusers_script.check(script, options(Path(), Path(), Path(), 0))
-        packages = diffusers_script.overlay()
+        packages = overlay(diffusers_script.NEEDS)
     except BocetoError as error:
         print(error, flush=True)
         print(json.dumps({"benchmark": "peer", "skipped": str(error)}))

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from core.bases.header import Header, read
+from core.bases.header import read
 from core.bases.refusal import not_sdxl
+from core.header import Header
 from core.language import _
 from core.lora.keys import Layout
 

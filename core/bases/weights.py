@@ -8,11 +8,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from core import paths
+from core import header, paths
 from core.errors import BocetoError
 from core.files import unreadable, write_bytes
 from core.language import _
-from core.lora.header import read_header
 
 _STEMS = ("diffusion_pytorch_model", "model")
 """What diffusers and transformers call weights."""
@@ -41,7 +40,7 @@ def weights(folder: Path) -> Weights:
             files = _files(folder, stem, variant)
             if files:
                 for file in files:
-                    read_header(file)
+                    header.read(file)
                 return Weights(files, variant)
     old = any(folder.glob("*.bin"))
     raise BocetoError(

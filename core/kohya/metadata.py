@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from core.header import Header
 from core.kohya.said import Folder, Said, unreadable
 from core.kohya.terms import OWN, literal
 from core.language import _
-from core.lora.header import Header, read_lora
+from core.lora.header import read_lora
 
 _OPTIMIZER = re.compile(r"^([\w.]+)(?:\((.*)\))?$", re.DOTALL)
 _ARGUMENT = re.compile(r"(\w+)=((?:\[[^\]]*\]|\([^)]*\)|[^,])*)")
@@ -69,7 +70,7 @@ def _unsaid(options: dict[str, Any]) -> frozenset[str]:
 
 
 def _text_encoders(header: Header) -> bool:
-    return any(name.startswith(("lora_te1_", "lora_te2_", "lora_te_")) for name in header.tensors)
+    return any(name.startswith(("lora_te1_", "lora_te2_", "lora_te_")) for name in header.shapes)
 
 
 def _optimizer(text: str) -> dict[str, Any]:

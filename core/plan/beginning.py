@@ -22,7 +22,7 @@ def beginning(plan: Settled) -> tuple[Settled, str]:
         return plan, ""
     path = Path(plan.init_lora).expanduser().absolute()
     rank, conv_rank, texts = 0, 0, False
-    tensors = read_lora(path).tensors
+    tensors = read_lora(path).shapes
     if not plan.dora and any(name.endswith(".dora_scale") for name in tensors):
         raise BocetoError(
             _("The LoRA “{path}” holds more than this plan can.").format(path=path.name),

@@ -25,7 +25,8 @@ sys.path.insert(0, str(BENCHMARKS))  # as Python does for a script that is run; 
 import diffusers_script  # noqa: E402
 import peer  # noqa: E402
 from diffusers_script import Script  # noqa: E402
-from peer import OURS, OURS_AS_USUAL, THREADS_AS_IT_LIKES, THREADS_AS_OURS, Took, judge, pace  # noqa: E402
+from peer import OURS, OURS_AS_USUAL, THREADS_AS_IT_LIKES, THREADS_AS_OURS, judge  # noqa: E402
+from trainings import Took, pace  # noqa: E402
 
 sys.path.remove(str(BENCHMARKS))
 
@@ -100,7 +101,7 @@ def test_both_sides_take_as_many_steps() -> None:
 def test_the_pace_is_that_of_the_steady_steps() -> None:
     slow = [(step, 2.0 * step) for step in range(1, 40)]
     steady = [(step, 100 + 0.5 * (step - 40)) for step in range(40, 201, 8)]
-    assert pace(slow + steady) == pytest.approx(0.5)
+    assert pace(slow + steady, peer.WARM) == pytest.approx(0.5)
 
 
 def test_speed_is_held_against_the_fastest_and_loss_against_the_best() -> None:

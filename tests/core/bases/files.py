@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from core.bases.single_file import LIKE
 from tests.core.bases import ldm
 
-DATA = Path(__file__).parents[2] / "data"
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -29,7 +29,7 @@ def sdxl() -> Shapes:
     """SDXL's own tensors: those of its UNet by diffusers' model of it, and what else tells a whole checkpoint."""
     from diffusers import UNet2DConditionModel
 
-    config = json.loads((DATA / "sdxl_unet_config.json").read_text())
+    config = json.loads((LIKE["sdxl"] / "unet" / "config.json").read_text())
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(config)
     shapes = {name: tuple(tensor.shape) for name, tensor in ldm.ldm_unet(unet.state_dict(), config).items()}

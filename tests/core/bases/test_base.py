@@ -12,10 +12,10 @@ import pytest
 
 from core.bases import weights as weights_module
 from core.bases.base import Base, fingerprint
+from core.bases.single_file import LIKE
 from core.bases.weights import weights
 from core.errors import BocetoError
 
-DATA = Path(__file__).parents[2] / "data"
 MINI = Path(__file__).parents[3] / "core/bases/mini/model"
 
 
@@ -34,7 +34,7 @@ def change(file: Path, **values: Any) -> None:
 def as_sdxl(model: Path) -> Path:
     """The configs of SDXL 1.0 over the small weights: enough for what is read without loading."""
     for part in ("unet", "text_encoder", "text_encoder_2"):
-        shutil.copy(DATA / f"sdxl_{part}_config.json", model / part / "config.json")
+        shutil.copy(LIKE["sdxl"] / part / "config.json", model / part / "config.json")
     change(model / "vae/config.json", block_out_channels=[128, 256, 512, 512])
     index = json.loads((model / "model_index.json").read_text())
     del index["force_zeros_for_empty_prompt"]
@@ -155,7 +155,7 @@ def single_file(model: Path) -> None:
         (garbled_config, "is not whole"),
         (no_index, "has no model_index.json"),
         (nothing, "There is no base at"),
-        (single_file, "It is no safetensors file"),
+        (single_file, "is no safetensors file"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

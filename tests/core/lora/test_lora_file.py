@@ -11,12 +11,12 @@ import safetensors.torch
 import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 
+from core.bases.single_file import LIKE
 from core.errors import BocetoError
 from core.lora import file
 from core.lora.header import read_metadata
 from core.lora.keys import Layout, text_encoder_name, text_encoder_targets, unet_name, unet_targets
 
-DATA = Path(__file__).parents[2] / "data"
 MINI = Path(__file__).parents[3] / "core/bases/mini/model"
 METADATA = {"ss_output_name": 'garabato ñ \n \x01 "', "modelspec.title": "garabato", "ss_steps": "12"}
 
@@ -208,7 +208,7 @@ def test_diffusers_loads_our_file_to_the_very_network_it_describes(tmp_path, con
 
 
 def test_diffusers_finds_every_layer_of_full_sdxl_under_our_names():
-    settings = json.loads((DATA / "sdxl_unet_config.json").read_text())
+    settings = json.loads((LIKE["sdxl"] / "unet" / "config.json").read_text())
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(settings)
     paths = unet_targets(unet, convolutions=True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 
+from core.bases.single_file import LIKE
 from core.errors import BocetoError
 from core.lora.keys import (
     Layout,
@@ -25,7 +26,7 @@ MINI = Path(__file__).parents[3] / "core/bases/mini/model"
 
 
 def config(name: str) -> dict:
-    return json.loads((DATA / f"sdxl_{name}_config.json").read_text())
+    return json.loads((LIKE["sdxl"] / name / "config.json").read_text())
 
 
 @cache
