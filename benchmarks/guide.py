@@ -6,7 +6,8 @@ For an NVIDIA GPU with 60 GB. The base is SDXL in its own size with random weigh
 thrown away again; the drawings are those in the box, enlarged to 1024 × 1024. All train the UNet alone at rank 16 in
 bf16 with AdamW, in processes of their own, from files to files:
 
-- the guide: the plan that Boceto recommends for these drawings, from an empty cache, with its previews and its files;
+- the guide: the plan that Boceto recommends for these drawings, some 400 steps, from an empty cache, with its previews
+  and its files; without the base's own pictures beside each batch, which the others do not have;
 - Boceto in its fastest gear, all 722 layers, and with the 560 layers of attention alone;
 - diffusers' script, which has only the latter, and encodes drawings and captions anew in each step;
 - sd-scripts from its own checkout, where one is given, by the files that `boceto export kohya` writes: 722 layers,
@@ -120,8 +121,8 @@ def placed(room: Room, name: str, chosen: Plan) -> tuple[Place, Project]:
 
 
 def guide(room: Room) -> Took:
-    """The plan as it is recommended, from an empty cache to the file."""
-    chosen = Plan(rank=RANK, resolution=room.side, precision=room.precision, seed=SEED)
+    """The plan as it is recommended, but for the base's own pictures, from an empty cache to the file."""
+    chosen = Plan(rank=RANK, prior_pictures=0, resolution=room.side, precision=room.precision, seed=SEED)
     place, project = placed(room, "the guide", chosen)
     return trainings.ours(place, project, {"BOCETO_CACHE": str(room.folder / "cache")}, WARM)
 
