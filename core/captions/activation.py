@@ -1,6 +1,7 @@
 """Choosing the activation word: a word the base does not know and the captions do not use."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.captions.booru import Booru
@@ -17,29 +18,42 @@ SHORTEST, LONGEST = 5, 10
 """Letters. A shorter word is a word already, somewhere; a longer one is mistyped."""
 COMMON = 1000
 """Pictures of a gallery that bear a tag: from here on the anime bases know it."""
+MOSTLY = 0.8
+"""The share of captions that begin with a word which is taken for the activation word of whoever wrote them."""
 
 _END = "</w>"
 
 
 def check_word(word: str, tokenizer: Tokenizer, captions: Iterable[str], booru: Booru | None = None) -> list[Problem]:
     """What speaks against `word` as the activation word. Captions that already begin with it do not."""
-    if not word.strip():
-        return [
-            Problem(
-                Severity.ERROR,
-                "",
-                "word-empty",
-                _("There is no activation word yet."),
-                _("Invent one that you can say: 5 to 10 small letters, such as “houtline”."),
-            )
-        ]
-    word = word.strip()
+    word, captions = word.strip(), list(captions)
+    if not word:
+        remedy = _("Invent one that you can say: 5 to 10 small letters, such as “houtline”.")
+        if likely := _likely(tokenizer, captions, booru):
+            remedy = _("Most captions begin with “{word}”: if that is it, type it here.").format(word=likely)
+        return [Problem(Severity.ERROR, "", "word-empty", _("There is no activation word yet."), remedy)]
     return [
         *_spelling(word),
         *_meaning(word, tokenizer),
         *(_in_booru(word, booru) if booru else ()),
-        *_in_captions(word, list(captions)),
+        *_in_captions(word, captions),
     ]
+
+
+def begun_with(word: str, captions: Iterable[str]) -> int:
+    """How many captions begin with `word` as their first tag."""
+    key = word.strip().casefold()
+    return sum([tag.casefold() for tag in tags_of(caption)[:1]] == [key] for caption in captions)
+
+
+def _likely(tokenizer: Tokenizer, captions: Sequence[str], booru: Booru | None) -> str:
+    """What captions from elsewhere already begin with, where it looks like an invented word; else empty."""
+    firsts = Counter(tags[0] for caption in captions if (tags := tags_of(caption)))
+    (word, count), *_others = firsts.most_common(1) or [("", 0)]
+    if count < MOSTLY * len(captions) or not word:
+        return ""
+    against = [*_spelling(word), *_meaning(word, tokenizer), *(_in_booru(word, booru) if booru else ())]
+    return "" if against else word
 
 
 def _spelling(word: str) -> Iterator[Problem]:
@@ -182,9 +196,8 @@ def _in_booru(word: str, booru: Booru) -> Iterator[Problem]:
 def _in_captions(word: str, captions: list[str]) -> Iterator[Problem]:
     key = word.casefold()
     tags = [[tag.casefold() for tag in tags_of(caption)] for caption in captions]
-    first = sum(caption[:1] == [key] for caption in tags)
     # Where most captions begin with it, it is there because it is the activation word.
-    in_place = 2 * first > len(tags)
+    in_place = 2 * begun_with(word, captions) > len(tags)
     used = 0 if in_place else sum(key in caption for caption in tags)
     inside = sum(any(key in tag and tag != key for tag in caption) for caption in tags)
     if used:

@@ -7,7 +7,7 @@ from textual import getters, on, work
 from textual.binding import BindingType
 
 from core.captions import edits
-from core.captions.activation import check_word
+from core.captions.activation import begun_with, check_word
 from core.captions.desk import Changed
 from core.captions.invention import suggestions
 from core.errors import BocetoError, Problem, Severity
@@ -185,8 +185,8 @@ class Captions(Writing):
         """What speaks against the word as it is typed; the word that is kept was checked with the survey."""
         assert self.survey
         word, known = self.word.word, self._checked
-        if word == self.work.project.activation_word:
-            return list(self.survey.word) or ([] if word else check_word("", tokenizer_of(self.base), ()))
+        if word and word == self.work.project.activation_word:
+            return list(self.survey.word)
         captions = self.survey.captions
         if known is None or known[0] != word or known[1] is not captions:
             texts = [file.training_text for file in captions]
@@ -195,7 +195,10 @@ class Captions(Writing):
         return known[2]
 
     def _say_word(self) -> None:
-        self.word.say(self._word_problems(), tokenizer_of(self.base).count(self.word.word))
+        assert self.survey
+        word = self.word.word
+        begun = begun_with(word, (file.training_text for file in self.survey.captions))
+        self.word.say(self._word_problems(), tokenizer_of(self.base).count(word), begun)
 
 
 SCREEN = Captions

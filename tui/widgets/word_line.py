@@ -74,16 +74,21 @@ class WordLine(Vertical):
         with self.prevent(Input.Changed):
             self.query_one(Input).value = plain(word)
 
-    def say(self, problems: list[Problem], tokens: int) -> None:
-        """The gravest thing that speaks against the word, or that nothing does."""
+    def say(self, problems: list[Problem], tokens: int, begun: int) -> None:
+        """The gravest thing that speaks against the word, or that nothing does; so many captions begin with it."""
         said = self.query_one("#said", Text)
         if problems:
             mark, colour = MARKS[problems[0].severity]
             remedy = (plain(problems[0].remedy), "$foreground-muted")
             said.update(Content.assemble((f"{mark} ", colour), plain(problems[0].message), " ", remedy))
         else:
-            words = ngettext("{n} token, and no caption uses it", "{n} tokens, and no caption uses it", tokens)
-            said.update(Content.assemble(("✓ ", "$text-success"), words.format(n=tokens)))
+            words = [
+                ngettext("{n} token", "{n} tokens", tokens).format(n=tokens),
+                ngettext("{n} caption begins with it", "{n} captions begin with it", begun).format(n=begun)
+                if begun
+                else _("no caption uses it"),
+            ]
+            said.update(Content.assemble(("✓ ", "$text-success"), ", ".join(words)))
 
     @on(Input.Changed)
     def typed(self, changed: Input.Changed) -> None:

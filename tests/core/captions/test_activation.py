@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import core.bases.mini
-from core.captions.activation import check_word
+from core.captions.activation import begun_with, check_word
 from core.captions.booru import Booru
 from core.captions.tokens import Tokenizer
 
@@ -92,3 +92,23 @@ def test_a_list_of_tags_tells_what_the_bases_know():
 )
 def test_anything_can_be_asked_about(word):
     assert codes(word, CAPTIONS)
+
+
+def test_captions_that_already_begin_with_a_word_tell_which_it_may_be():
+    def remedy(captions: list[str]) -> str:
+        (problem,) = check_word("", TOKENIZER, captions)
+        return problem.remedy
+
+    assert "begin with “houtline”" in remedy(["houtline, cat", "houtline, dog", "houtline"] * 3 + ["tree"])
+    for captions in (
+        ["houtline, cat", "dog", "tree"],
+        ["1girl, hat", "1girl, cat", "1girl"],  # what anime datasets begin with
+        ["person, hat"] * 5,
+        ["A cat sits on a mat."] * 5,
+        [],
+    ):
+        assert "Invent one" in remedy(captions)
+
+
+def test_how_many_begin_with_it_is_counted_whatever_the_letters():
+    assert begun_with("houtline", ["houtline, cat", "Houtline", "cat, houtline", "houtlines, a", ""]) == 2
