@@ -1,15 +1,20 @@
 """The wizard says how much GPU memory a training will take before anything is loaded."""
 
 import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from core.images.buckets import Bucket
 from core.plan.memory import CONTEXT, GIB, fitting, needed
+from tests.conftest import small_project
 from tests.core.plan.plans import BASE, drawing, frozen, settled
+from tests.tui.piloting import driven, showing, text
 from tui.forecast import forecast
 from tui.headless.train import show
+from tui.screens import steps
+from tui.work import Work
 
 SDXL = replace(BASE, native=1024, vae_factor=8, text_widths=(768, 1280))
 BUCKETS = [Bucket(1024, 1024), Bucket(832, 1216)]
@@ -54,3 +59,22 @@ def test_what_cannot_fit_and_what_has_no_gpu_say_so() -> None:
     assert too_small and not too_small.fits and "does not fit into 2.5 GB" in too_small.words
     without = forecast(SDXL, PLAN, BUCKETS, 35, None)
     assert without and not without.fits and "there is no GPU here" in without.words
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("free", [None, 4 * GIB])
+def test_on_the_screen_of_the_steps_it_is_read_to_its_end(
+    language: str, free: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = forecast(SDXL, settled(batch_size=6, prior_pictures=2, rank=256), BUCKETS, 35, free)
+    monkeypatch.setenv("BOCETO_LANGUAGE", language)
+    monkeypatch.setattr(steps, "forecast", lambda *_asked: expected)
+    place, project = small_project(tmp_path / "p")
+
+    async def journey() -> None:
+        async with showing(Work(project=project, place=place), "steps") as (app, _pilot):
+            shown = " ".join(text(app).split())
+            assert expected and expected.words in shown
+            assert "c  " in text(app), "the suggestions below it stay"
+
+    driven(journey)
