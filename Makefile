@@ -9,7 +9,7 @@ demo: $(READY)
 	$(BIN)/boceto demo --folder .demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

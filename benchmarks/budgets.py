@@ -42,9 +42,10 @@ def opened(options: argparse.Namespace, device: Device, measures: Measures) -> S
 
 def measure(budget: float, options: argparse.Namespace, device: Device) -> dict[str, Any]:
     """The measures for one budget, what they were reckoned to take and what they take, and the seconds of a step."""
+    device.limit(None)  # the whole base comes first, whatever becomes of it
+    studio = opened(options, device, Measures())
     limit = device.limit(budget)
     assert limit
-    studio = opened(options, device, Measures())
     plan, size = studio.frozen.plan, size_of(studio.frozen, studio.schedule)
     search, tries, done, peak = Search(plan, size, limit), [], False, None
     while not done:
@@ -52,7 +53,9 @@ def measure(budget: float, options: argparse.Namespace, device: Device) -> dict[
         if measures.nf4 != studio.measures.nf4:
             del studio
             free()
+            device.limit(None)
             studio = opened(options, device, measures)
+            device.limit(budget)
         studio = studio.anew(measures)
         peak = measured(studio)
         reckoned = needed(plan, *size, measures).peak

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import Struct
-from packages import shelf
+from packages import TORCHVISION, shelf
 
 from core.errors import BocetoError
 from core.files import replacing, write_bytes
@@ -29,8 +29,8 @@ NEEDS = (
     "dill==0.4.1",
     "multiprocess==0.70.19",
     "xxhash==4.1.0",
-    # The one made for torch 2.13. Its wheel wants the CUDA build; the launcher does without.
-    "torchvision==0.28.0",
+    # Its wheel wants the CUDA build of torch; the launcher does without.
+    TORCHVISION,
 )
 """What the script imports beyond our own packages. None of these may bring others: pip would replace torch."""
 PROGRESS = re.compile(rb"Steps:[^\r\n]*?\| *(\d+)/\d+ ")

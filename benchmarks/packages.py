@@ -6,10 +6,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from core import paths
 from core.errors import BocetoError
+
+# A release of the one is made for one of the other: 0.28 for 2.13.
+TORCHVISION = f"torchvision==0.{int(version('torch').split('.')[1]) + 15}.0"
 
 
 def shelf() -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -47,7 +48,14 @@ def lay_down(folder: Path, place: torch.device, dtype: torch.dtype) -> Path:
         AutoencoderKL.from_config(_config("vae")).to(dtype).save_pretrained(folder / "vae")
         for part, kind in _TEXT_ENCODERS.items():
             kind(CLIPTextConfig(**_config(part))).to(dtype).save_pretrained(folder / part)
+            _name_as_published(folder / part / "model.safetensors")
     return folder
+
+
+def _name_as_published(path: Path) -> None:
+    """Name the weights as published bases do: transformers 5 leaves a prefix out that older ones ask for."""
+    tensors = {name if name.startswith("text_") else f"text_model.{name}": one for name, one in load_file(path).items()}
+    save_file(tensors, path, {"format": "pt"})
 
 
 def _config(part: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from packages import TORCHVISION
+
 from core.bases.single_file import LIKE
 from core.errors import BocetoError
 from core.kohya.export import DATASET, TRAINING, export
@@ -28,7 +30,7 @@ NEEDS = (
     "charset-normalizer==3.4.3",
     "importlib-metadata==8.7.0",
     "zipp==3.23.0",
-    "torchvision==0.28.0",
+    TORCHVISION,
 )
 """What its requirements.txt pins and SDXL needs, and what that needs that we have not. torch is ours."""
 PROGRESS = re.compile(rb"steps:[^\r\n]*?\| *(\d+)/\d+ \[")

@@ -39,8 +39,13 @@ class Took(Struct, frozen=True):
 
 
 def pace(told: Sequence[tuple[int, float]], warm: int) -> float:
-    """Seconds per step from the first report after the warm ones to the last; each is steps done, and when."""
+    """Seconds per step from the first report after the warm ones to the last; each is steps done, and when.
+
+    Raises RuntimeError when there are not two.
+    """
     steady = [one for one in told if one[0] >= warm]
+    if len(steady) < 2:
+        raise RuntimeError(f"Its pace cannot be told: {len(steady)} of its {len(told)} reports came after step {warm}.")
     (first, began), (last, ended) = steady[0], steady[-1]
     return (ended - began) / (last - first)
 

@@ -15,6 +15,7 @@ from core.captions.terms import (
     all_of,
     always,
     any_of,
+    field_of,
     help_text,
     no,
     resembling,
@@ -28,11 +29,12 @@ __all__ = ["Captioned", "Query", "QueryError", "help_text", "parse"]
 DEEPEST = 50
 """Parentheses within parentheses; nobody writes more, and Python's own stack has an end."""
 
-_OPERATOR = re.compile(r"(AND|OR|NOT)(?=[\s()]|$)")
-_FIELD = re.compile(r"([A-Za-z]+):")
+_OPERATOR = re.compile(r"(AND|OR|NOT|Y|O|NO)(?=[\s()]|$)")
+_FIELD = re.compile(r"([^\W\d_]+):")
 _QUOTES = {'"': '"', "'": "'", "“": "”"}
 
 _Kind = Literal["(", ")", "AND", "OR", "NOT"]
+_IN_SPANISH: dict[str, _Kind] = {"Y": "AND", "O": "OR", "NO": "NOT"}
 
 
 class Query(Struct, frozen=True):
@@ -82,22 +84,20 @@ def _sign(text: str, start: int) -> _Sign | None:
             )
         return _Sign("NOT", start, start + 1)
     found = _OPERATOR.match(text, start)
-    return _Sign(cast(_Kind, found[1]), start, found.end()) if found else None
+    return _Sign(_IN_SPANISH.get(found[1], cast(_Kind, found[1])), start, found.end()) if found else None
 
 
 def _term(text: str, start: int) -> Term:
     named = _FIELD.match(text, start)
-    field = named[1].casefold() if named else ""
-    if named and field not in FIELDS:
-        if meant := resembling(field):
-            raise QueryError(
-                _("There is no “{piece}” in a filter.").format(piece=shortened(named[0])),
-                _("Write “{meant}:”, or put the text in quotes to look for it as it is.").format(meant=meant),
-                start,
-                named.end(),
-            )
-        # Tags have colons too: "re:zero".
-        field = ""
+    field = field_of(named[1]) if named else ""
+    # Else it is a tag: they have colons too, as "re:zero".
+    if named and not field and (meant := resembling(named[1])):
+        raise QueryError(
+            _("There is no “{piece}” in a filter.").format(piece=shortened(named[0])),
+            _("Write “{meant}:”, or put the text in quotes to look for it as it is.").format(meant=meant),
+            start,
+            named.end(),
+        )
     at = named.end() if named and field else start
     if _ends(text, at):
         raise QueryError(

@@ -145,7 +145,7 @@ def test_of(term: Term) -> Test:
             found = line_of(term.value)
             return lambda captioned: found(captioned.folded_tags)
         case "problem":
-            found = line_of("*" if folded(term.value) == "any" else term.value)
+            found = line_of("*" if folded(term.value) in _ANY else term.value)
             return lambda captioned: bool(captioned.problems) and found(_lines(captioned.problems))
         case "reviewed" | "edited" | "marked":
             return _answer(term)
@@ -233,15 +233,46 @@ FIELDS = {
 """Everything that can stand before a colon, and an example of it."""
 
 
+IN_SPANISH = {
+    "etiqueta": "tag",
+    "descripción": "caption",
+    "descripcion": "caption",
+    "nombre": "name",
+    "ruta": "path",
+    "problema": "problem",
+    "revisada": "reviewed",
+    "editada": "edited",
+    "marcada": "marked",
+    "etiquetas": "tags",
+    "caracteres": "chars",
+    "ancho": "width",
+    "alto": "height",
+    "tamaño": "size",
+    "proporción": "ar",
+    "proporcion": "ar",
+    "puntuación": "score",
+    "puntuacion": "score",
+}
+"""The same words for whoever thinks in Spanish; both are read, whatever language the wizard speaks."""
+_ANY = ("any", "alguno", "cualquiera")
+
+
+def field_of(name: str) -> str:
+    """The field that is called so in one of the languages; empty if none is."""
+    name = name.casefold()
+    return name if name in FIELDS else IN_SPANISH.get(name, "")
+
+
 def _lines(texts: Iterable[str]) -> str:
     return folded("\n".join(("", *texts, "")))
 
 
 def resembling(field: str) -> str:
-    """The field that was meant by a misspelt one, if any."""
+    """The field that was meant by a misspelt one, if any, in the language it was meant in."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(field, [known for known in FIELDS if len(known) > 2], n=1, cutoff=0.66)), "")
+    known = [name for name in (*FIELDS, *IN_SPANISH) if len(name) > 2]
+    return next(iter(get_close_matches(field.casefold(), known, n=1, cutoff=0.66)), "")
 
 
 def shortened(text: str, most: int = 40) -> str:
@@ -252,19 +283,19 @@ def shortened(text: str, most: int = 40) -> str:
 def help_text() -> list[tuple[str, str]]:
     """An example of everything the language has, and what it finds."""
     return [
-        ("cat", _("“cat” anywhere in the caption or the drawing's name")),
-        ("tag:cat", _("the tag “cat”, but not “black cat”")),
-        ('tag:"black cat"', _("quotes hold words together")),
-        ("tag:*cat", _("every tag that ends in “cat”; * is any text, ? is one character, \\* is a star")),
-        ("caption:hair name:sketch", _("both: in the caption, and in the drawing's name")),
-        ("path:/scans/", _("in the whole path of the drawing")),
-        ("-tag:cat", _("without this tag; NOT says the same")),
-        ("tag:cat OR (tag:dog AND tag:hat)", _("one or the other; capitals make the operators")),
-        ("tags:<5  tokens:>75  chars:>=300", _("how many tags, tokens or characters; = != < > <= >=")),
-        ("width:<1024  height:<1024", _("the drawing's sides in pixels")),
-        ("size:<1  size:1024x768", _("its area in megapixels, or both sides")),
-        ("ar:>=1.5  ar:3:2", _("its width divided by its height")),
-        ("score:<0.5", _("the lowest score of its tags, where a tagger wrote them")),
-        ("reviewed:no  edited:yes  marked:yes", _("what you have read, changed or marked")),
-        ("problem:any  problem:caption-*", _("what has a problem, or this one")),
+        (_("cat"), _("“cat” anywhere in the caption or the drawing's name")),
+        (_("tag:cat"), _("the tag “cat”, but not “black cat”")),
+        (_('tag:"black cat"'), _("quotes hold words together")),
+        (_("tag:*cat"), _("every tag that ends in “cat”; * is any text, ? is one character, \\* is a star")),
+        (_("caption:hair name:sketch"), _("both: in the caption, and in the drawing's name")),
+        (_("path:/scans/"), _("in the whole path of the drawing")),
+        (_("-tag:cat"), _("without this tag; NOT says the same")),
+        (_("tag:cat OR (tag:dog AND tag:hat)"), _("one or the other; capitals make the operators")),
+        (_("tags:<5  tokens:>75  chars:>=300"), _("how many tags, tokens or characters; = != < > <= >=")),
+        (_("width:<1024  height:<1024"), _("the drawing's sides in pixels")),
+        (_("size:<1  size:1024x768"), _("its area in megapixels, or both sides")),
+        (_("ar:>=1.5  ar:3:2"), _("its width divided by its height")),
+        (_("score:<0.5"), _("the lowest score of its tags, where a tagger wrote them")),
+        (_("reviewed:no  edited:yes  marked:yes"), _("what you have read, changed or marked")),
+        (_("problem:any  problem:caption-*"), _("what has a problem, or this one")),
     ]

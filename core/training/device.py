@@ -44,6 +44,14 @@ class Device:
         if self.place.type == "cuda":
             torch.cuda.synchronize(self.place)
 
+    def after_now(self) -> Callable[[], None]:
+        """What waits until it has done all that it was given before this call."""
+        if self.place.type != "cuda":
+            return lambda: None
+        now = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        now.record(torch.cuda.current_stream(self.place))
+        return now.synchronize
+
     def memory_used(self) -> int:
         """Bytes this process holds there; of a GPU the most since that was forgotten."""
         if self.place.type == "cuda":

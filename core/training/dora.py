@@ -26,6 +26,7 @@ class Magnitude(nn.Module):
         super().__init__()
         length = torch.linalg.vector_norm(weight.detach().flatten(1).float(), dim=1)
         self.register_buffer("length", length, persistent=False)
+        self._here = length.cpu()
         self.weight = nn.Parameter(torch.zeros_like(length))
         """How much longer than in the base: what weight decay draws to zero is the change and not the layer."""
         self.strength = 1.0
@@ -36,8 +37,11 @@ class Magnitude(nn.Module):
 
         `longer` is the exact change of the lengths, where the layer itself computes with a coarser one.
         """
-        longer = self.weight.detach() if longer is None else longer
-        return (self.length.to(longer.device) + longer).view(self._shape)
+        if longer is None:
+            longer = self.weight.detach()
+        # Where both are at hand nobody asks the device, which would answer after all that it was given.
+        length = self.length if longer.device == self.length.device else self._here
+        return (length + longer).view(self._shape)
 
     def put(self, scale: Tensor) -> None:
         """Take m, in any shape."""

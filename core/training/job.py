@@ -39,7 +39,7 @@ def work(run: Run, requests: Requests) -> Iterator[Event]:
 
 
 def assist(run: Run, requests: Requests) -> None:
-    """The same in every process but the first: it finds everything prepared, and writes nothing."""
+    """The same in every process but the first: it finds everything prepared, and writes nothing but less memory."""
     frozen = run.plan()
     with ranks.joined(frozen.plan.gpus, run, lambda: requests.terminated) as ours:
         from core.training import checkpoint, fit, loop
@@ -60,14 +60,15 @@ def assist(run: Run, requests: Requests) -> None:
             )
         _same_threads(device, reached)
         measures = run.measures or fit.as_wished(frozen.plan)
-        phases = open_studio(frozen, schedule(frozen), device, not reached, measures, ours)
-        studio = _outcome(phases)
+        steps = schedule(frozen)
+        studio = _outcome(open_studio(frozen, steps, device, not reached, measures, ours))
         _restore(studio, reached)
         reached = None
         ours.meet()
         try:
             loop.assist(studio, done)
         except loop.OutOfMemoryError as error:
+            fit.smaller(run, frozen, steps, measures, error)
             raise fit.together(error.step) from error
 
 

@@ -33,6 +33,8 @@ class Keeper:
     def __init__(self, studio: Studio, run: Run, meter: Meter) -> None:
         self._studio, self._run, self._meter = studio, run, meter
         self._writer = Writer()
+        self._keeping = False
+        """Whether a checkpoint is not written yet: each is several times as large as the LoRA."""
         self.events = self._writer.events
         self.finish = self._writer.finish
 
@@ -81,8 +83,11 @@ class Keeper:
             yield from self._writer.add(partial(keep, pictures, prompts, self._run, done))
 
     def checkpoint(self, done: int) -> Iterator[Event]:
-        """All that the run goes on from."""
+        """All that the run goes on from. Waits for the one before, should the disk be that slow."""
         studio = self._studio
+        if self._keeping:
+            yield from self.finish()
+        self._keeping = True
         weights = studio.network.buffers | (studio.average.state() if studio.average else {})
         now, threads = Snapshot((weights, studio.optimizer.state())), torch.get_num_threads()
 
@@ -91,6 +96,7 @@ class Keeper:
             if not checkpoint.is_sound():
                 raise self._meter.came_apart(done)
             checkpoints.save(self._run.checkpoints, checkpoint)
+            self._keeping = False
             yield Checkpointed(step=done)
 
         # What came before a checkpoint is never made, nor told, again.

@@ -1,8 +1,9 @@
 """The training loop: what happens in which order; how each thing is done lives elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 
 import torch
 
@@ -96,8 +97,7 @@ def _trained(
             kept = time.monotonic()
             meter.pause()
     yield Phase(name="save")
-    yield from keeper.lora(done, plan.epochs)
-    yield from _finished(keeper, done)
+    yield from _finished(chain(keeper.lora(done, plan.epochs), keeper.finish()), done)
 
 
 def assist(studio: Studio, done: int) -> None:
@@ -159,8 +159,8 @@ def _kept(studio: Studio, meter: Meter, keeper: Keeper, done: int) -> Iterator[E
     yield from keeper.checkpoint(done)
 
 
-def _finished(keeper: Keeper, done: int) -> Iterator[Event]:
-    for event in keeper.finish():
+def _finished(written: Iterable[Event], done: int) -> Iterator[Event]:
+    for event in written:
         yield event
         if isinstance(event, Saved) and event.final:
             yield Finished(step=done, path=event.path)

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -15,6 +16,11 @@ from core.training.studio import Studio
 
 EVERY = 0.5
 """Seconds between two events. To fetch a loss is to wait for the device; twice a second costs nothing."""
+_AHEAD = 2
+"""Steps that may wait for the device: it never runs dry, and a stop, a pause or a budget is heeded at once.
+
+A step that is one CUDA graph is given to it in a few ms; without this some fifty would be on their way.
+"""
 _MEMORY = 0.95
 """How much of the pace one step leaves: some twenty steps count."""
 _WARM = 3
@@ -42,6 +48,7 @@ class Meter:
         self._first: list[float] = []
         self._latest: list[float] = []
         self._losses: list[Tensor] = []
+        self._ahead: deque[Callable[[], None]] = deque()
         self._pictures = 0
         self._seen = 0
         self._step: Step | None = None
@@ -49,8 +56,11 @@ class Meter:
         self._pace = 0.0
 
     def add(self, step: Step, loss: Tensor) -> None:
-        """One step was made; nothing is fetched yet."""
+        """One step was made; nothing is fetched yet. Waits where the device is more than a few steps behind."""
         self._losses.append(loss.detach())
+        self._ahead.append(self._studio.device.after_now())
+        if len(self._ahead) > _AHEAD:
+            self._ahead.popleft()()
         self._pictures += sum(not sight.prior for sight in step.sights)
         self._step = step
 

@@ -15,6 +15,9 @@ Work = Callable[[], Iterable[Event]]
 """Writes something, and tells what is there now."""
 _MOST = 8
 """Works under way, some two ends of an epoch: what each holds must not fill the memory when the disk is slow."""
+_PINNED = 2**30
+"""Bytes that are copied to pinned memory: torch rounds each tensor up to a power of two there, and keeps it. More, as
+of Prodigy at rank 64, is waited for, some 0.5 s a minute."""
 
 
 class Writer:
@@ -61,9 +64,10 @@ class Snapshot(Generic[T]):
     """Tensors in dicts, lists and tuples as they are now, on their way to main memory; no later step changes them."""
 
     def __init__(self, held: T) -> None:
-        self._held: T = _copied(held)
+        pinned = torch.cuda.is_available() and _size(held) <= _PINNED
+        self._held: T = _copied(held, pinned)
         self._there: Any = None
-        if torch.cuda.is_available():
+        if pinned:
             self._there = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._there.record()
 
@@ -74,15 +78,28 @@ class Snapshot(Generic[T]):
         return self._held
 
 
-def _copied(held: Any) -> Any:
+def _copied(held: Any, pinned: bool) -> Any:
     match held:
         case Tensor():
-            # Into pinned memory: the device copies when it comes to that, and the CPU goes on at once.
-            there = torch.empty_like(held.detach(), device="cpu", pin_memory=held.is_cuda)
-            return there.copy_(held.detach(), non_blocking=True)
+            # Into pinned memory the device copies when it comes to that, and the CPU goes on at once.
+            pin = pinned and held.is_cuda
+            return torch.empty_like(held.detach(), device="cpu", pin_memory=pin).copy_(held.detach(), non_blocking=pin)
         case dict():
-            return {name: _copied(value) for name, value in held.items()}
+            return {name: _copied(value, pinned) for name, value in held.items()}
         case list() | tuple():
-            return type(held)(_copied(value) for value in held)
+            return type(held)(_copied(value, pinned) for value in held)
         case _:
             return held
+
+
+def _size(held: Any) -> int:
+    """Bytes on a GPU."""
+    match held:
+        case Tensor():
+            return held.nbytes if held.is_cuda else 0
+        case dict():
+            return sum(map(_size, held.values()))
+        case list() | tuple():
+            return sum(map(_size, held))
+        case _:
+            return 0

@@ -102,6 +102,8 @@ def test_the_pace_is_that_of_the_steady_steps() -> None:
     slow = [(step, 2.0 * step) for step in range(1, 40)]
     steady = [(step, 100 + 0.5 * (step - 40)) for step in range(40, 201, 8)]
     assert pace(slow + steady, peer.WARM) == pytest.approx(0.5)
+    with pytest.raises(RuntimeError, match="1 of its 2 reports"):
+        pace([(3, 1.0), (45, 9.0)], peer.WARM)
 
 
 def test_speed_is_held_against_the_fastest_and_loss_against_the_best() -> None:

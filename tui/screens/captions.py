@@ -10,6 +10,7 @@ from core.captions import edits
 from core.captions.activation import begun_with, check_word
 from core.captions.desk import Changed
 from core.captions.invention import suggestions
+from core.captions.query import help_text
 from core.errors import BocetoError, Problem, Severity
 from core.language import _
 from core.plan.survey import tokenizer_of
@@ -57,7 +58,7 @@ class Captions(Writing):
     @property
     def explained(self) -> str:
         """How to edit."""
-        return _(
+        words = _(
             "The activation word calls the LoRA: it is put in front of every caption when it is trained, so it "
             "need not stand in the files. Invent one: 5 to 10 small letters, or let F3 suggest some.\n\n"
             "Enter edits the caption in its row; Enter again keeps it and goes to the next, Escape takes it "
@@ -68,11 +69,12 @@ class Captions(Writing):
             "tags, s replaces, w asks tag by tag, p proposes what to leave out. Every such change is shown "
             "before it is made. z takes anything back, also after the window was closed; U shows everything "
             "that was done.\n\n"
-            "/ shows some: tag:cat, -tag:dog, name:sketch*, tokens:>75, reviewed:no, problem:any, with AND, OR "
-            "and parentheses. q shows only what needs a person.\n\n"
+            "/ shows some, by what stands in the list below. q shows only what needs a person.\n\n"
             "The number is the caption's tokens with the word. The text encoders read 75 at a time: what comes "
             "after the line │ is read as a piece of its own, and other trainers cut it off."
         )
+        filters = "\n".join(f"{example}\n    {what}" for example, what in help_text())
+        return "\n\n".join([words, _("What can be asked after /:"), filters])
 
     @property
     def obstacle(self) -> str:

@@ -1,6 +1,7 @@
 import operator
 import re
 from fnmatch import fnmatchcase
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.captions.caption import joined, tags_of
 from core.captions.query import Captioned, Query, QueryError, help_text, parse
+from core.captions.terms import field_of
 
 # Few letters, so that terms and captions meet; capitals, brackets and blanks, so that they meet in odd ways.
 letters = st.text("abAB [(_", min_size=1, max_size=4)
@@ -279,7 +281,32 @@ def test_many_stars_do_not_take_for_ever():
         assert not parse(text).matches(long)
 
 
-def test_every_example_of_the_help_is_a_filter():
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_example_of_the_help_is_a_filter(language, monkeypatch):
+    monkeypatch.setenv("BOCETO_LANGUAGE", language)
     for example, words in help_text():
+        # In Spanish a field that is not known would be a tag with a colon.
+        assert all(field_of(name) for name in re.findall(r"(?<![\w:])([^\W\d_]+):", example)), example
         parse(example)
         assert words
+
+
+def test_a_filter_may_be_written_in_spanish():
+    told = {
+        "etiqueta:cat Y NO revisada:sí": "tag:cat AND NOT reviewed:yes",
+        "(descripción:hat O NOMBRE:b) tokens:>3": "(caption:hat OR name:b) tokens:>3",
+        "problema:alguno": "problem:any",
+        "etiquetas:<2": "tags:<2",
+    }
+    many = [
+        captioned(caption, name=name, reviewed=reviewed, tokens=tokens, problems=problems)
+        for caption, name, reviewed, tokens, problems in product(
+            ("cat, hat", "dog", "Y, cat"), ("a.png", "b.png"), (True, False), (2, 9), (frozenset(), frozenset({"x"}))
+        )
+    ]
+    for spanish, english in told.items():
+        ours, theirs = parse(spanish).matches, parse(english).matches
+        assert [ours(one) for one in many] == [theirs(one) for one in many]
+        assert len({theirs(one) for one in many}) == 2
+    with pytest.raises(QueryError, match="Write “etiqueta:”"):
+        parse("etiqeta:gato")

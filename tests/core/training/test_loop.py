@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Studio, list[events.
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_however_slowly_it_is_listened_to_the_end_is_told_last(tmp_path: Path) -> None:
+    history = []
+    for event in trained(*begun(tmp_path / "small", replace(SHORT, prior_pictures=0, epochs=1))):
+        time.sleep(0.2)  # what is written meanwhile is done before it is asked for
+        history.append(event)
+    *before, end = history
+    assert isinstance(end, events.Finished) and not any(isinstance(event, events.Finished) for event in before)
+    assert any(isinstance(event, events.Saved) and event.final for event in before)
 
 
 def test_only_the_last_files_stay_and_the_final_one_always(made: tuple[Studio, list[events.Event]]) -> None:

@@ -258,7 +258,7 @@ def short_of_memory(folder: Path, environment: dict[str, str]) -> None:
         def look(_unet: Any, given: tuple[torch.Tensor, ...]) -> None:
             if torch.is_grad_enabled() and len(given[0]) > 1:
                 looked.append(1)
-                if len(looked) > 3:
+                if len(looked) > 3 and environment["RANK"] in environment.get("SHORT", "01"):
                     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
         made = make(*inputs)
@@ -269,13 +269,17 @@ def short_of_memory(folder: Path, environment: dict[str, str]) -> None:
     fork(folder, environment)
 
 
-def test_several_that_run_out_of_memory_go_on_with_less_when_they_are_resumed(tmp_path, begin):
+@pytest.mark.parametrize("which", ["01", "1"], ids=["both", "the second"])
+def test_several_that_run_out_of_memory_go_on_with_less_when_they_are_resumed(tmp_path, begin, monkeypatch, which):
+    monkeypatch.setenv("SHORT", which)
     run = new_run(tmp_path / "one", replace(LONG, prior_pictures=0))
     for process in begin(run, 2, what=short_of_memory):
         process.join(PATIENCE)
     last = run.history()[-1]
     assert isinstance(last, events.Failed) and "not enough for step 4" in last.title and "boceto resume" in last.hint
-    assert run.measures == Measures(pieces=2) and checkpoint.last(run.checkpoints) == 3
+    assert run.measures == Measures(pieces=2)
+    # Where only the second has run out, the first is still in the middle of the step.
+    assert checkpoint.last(run.checkpoints) == (3 if "0" in which else 0)
     for process in begin(run, 2, what=short_of_memory):
         process.join(PATIENCE)
     finish(run)
