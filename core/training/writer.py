@@ -24,7 +24,9 @@ class Writer:
     """Does its work in the order in which it was given; nothing more once something went wrong."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        # With a team of its own there would be more threads than cores: OpenMP then lets none of them wait awake, and
+        # each step on a CPU takes twice as long. The training's own team stays as it is.
+        self._thread = ThreadPoolExecutor(1, "writer", torch.set_num_threads, (1,))
         self._waiting: deque[tuple[Work, bool]] = deque()
         self._under_way: deque[Future[list[Event]]] = deque()
         self._failed = False

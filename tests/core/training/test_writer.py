@@ -72,6 +72,19 @@ def test_a_slow_disk_is_waited_for_before_memory_fills() -> None:
     assert [*begun, *writer.finish()] == [Checkpointed(step=step) for step in range(9)]
 
 
+def test_it_leaves_the_threads_to_the_training() -> None:
+    """More threads than cores make every step on a CPU twice as long."""
+    before, threads = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(2)
+        writer = Writer()
+        list(writer.add(telling(1, lambda: threads.append(torch.get_num_threads()))))
+        list(writer.finish())
+        assert threads == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_snapshot_is_of_now() -> None:
     weights, count = torch.arange(4.0), torch.tensor(3)
     now = Snapshot({"weights": weights[:2], "state": [(count, 0.5)]})
