@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from core.captions.pattern import ESCAPABLE
 from core.captions.terms import (
-    FIELDS,
     Captioned,
     QueryError,
     Term,
@@ -15,6 +14,7 @@ from core.captions.terms import (
     all_of,
     always,
     any_of,
+    example,
     field_of,
     help_text,
     no,
@@ -99,10 +99,10 @@ def _term(text: str, start: int) -> Term:
             named.end(),
         )
     at = named.end() if named and field else start
-    if _ends(text, at):
+    if named and _ends(text, at):
         raise QueryError(
             _("“{piece}” is followed by nothing.").format(piece=text[start:at]),
-            _("Write what to look for right after it, as in “{example}”.").format(example=FIELDS[field]),
+            _("Write what to look for right after it, as in “{example}”.").format(example=example(field, named[1])),
             start,
             at,
         )

@@ -95,6 +95,11 @@ class Term(Struct, frozen=True):
     start: int
     end: int
 
+    @property
+    def called(self) -> str:
+        """What its field is called in it, in whichever language."""
+        return self.written.partition(":")[0]
+
 
 def always(_captioned: Captioned) -> bool:
     """Every caption."""
@@ -157,7 +162,7 @@ def _answer(term: Term) -> Test:
     if wanted is None:
         raise QueryError(
             _("“{piece}” is neither yes nor no.").format(piece=shortened(term.written)),
-            _("Write “{field}:yes” or “{field}:no”.").format(field=term.field),
+            _("Write “{field}:yes” or “{field}:no”.").format(field=term.called),
             term.start,
             term.end,
         )
@@ -194,7 +199,7 @@ def _no_number(term: Term) -> QueryError:
         _("“{piece}” holds no number to compare with.").format(piece=shortened(term.written)),
         _("“tags:” counts tags, as in “tags:>5”; to look for one, write “tag:” and its name.")
         if term.field == "tags"
-        else _("Write it without blanks, as in “{example}”.").format(example=FIELDS[term.field]),
+        else _("Write it without blanks, as in “{example}”.").format(example=example(term.field, term.called)),
         term.start,
         term.end,
     )
@@ -261,6 +266,11 @@ def field_of(name: str) -> str:
     """The field that is called so in one of the languages; empty if none is."""
     name = name.casefold()
     return name if name in FIELDS else IN_SPANISH.get(name, "")
+
+
+def example(field: str, called: str) -> str:
+    """What can stand after a field, under the name that somebody called it by."""
+    return f"{called}{FIELDS[field].removeprefix(field)}"
 
 
 def _lines(texts: Iterable[str]) -> str:

@@ -308,5 +308,11 @@ def test_a_filter_may_be_written_in_spanish():
         ours, theirs = parse(spanish).matches, parse(english).matches
         assert [ours(one) for one in many] == [theirs(one) for one in many]
         assert len({theirs(one) for one in many}) == 2
-    with pytest.raises(QueryError, match="Write “etiqueta:”"):
-        parse("etiqeta:gato")
+    for text, said in {
+        "etiqeta:gato": "Write “etiqueta:”",
+        "ancho:": "as in “ancho:<1024”",
+        "alto:mucho": "as in “alto:<1024”",
+        "Revisada:quizás": "Write “Revisada:yes”",
+    }.items():
+        with pytest.raises(QueryError, match=said):
+            parse(text)
