@@ -74,14 +74,13 @@ def phases(run: Run) -> tuple[float, dict[str, float]]:
     for before, event in pairwise(history):
         if isinstance(before, events.Phase):
             phase = before.name
-        # Most phases are told when they begin; what is told when it is done took the time up to then.
+        # Most phases are told when they begin; what is told when it is done took the time up to then. Checkpoints and
+        # files are written beside the steps, whose time it is.
         match event:
             case events.Phase(name=name) if event.done:
                 pass
             case events.Evaluated():
                 name = "evaluation"
-            case events.Checkpointed() | events.Saved():
-                name = "save"
             case _:
                 name = phase
         found[name] = found.get(name, 0.0) + event.t - before.t
