@@ -250,7 +250,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="side of the pictures in pixels (default 1024; small: 256)")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 6, 12])
     parser.add_argument("--gear", choices=GEARS, nargs="+", help="default: all that can run here")
-    parser.add_argument("--minutes", type=float, default=9.0, help="no case begins after so many")
+    parser.add_argument("--minutes", type=float, default=8.0, help="no case begins after so many")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int, help="steps that are timed (default 10; small: 4)")
     parser.add_argument("--optimizer", choices=get_args(OptimizerName), nargs="+", default=["adamw"])

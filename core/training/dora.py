@@ -26,7 +26,7 @@ class Magnitude(nn.Module):
         super().__init__()
         length = torch.linalg.vector_norm(weight.detach().flatten(1).float(), dim=1)
         self.register_buffer("length", length, persistent=False)
-        self._here = length.cpu()
+        self._here = length if length.is_meta else length.cpu()
         self.weight = nn.Parameter(torch.zeros_like(length))
         """How much longer than in the base: what weight decay draws to zero is the change and not the layer."""
         self.strength = 1.0
