@@ -157,17 +157,11 @@ def studio_of(frozen: FrozenPlan, device: Device, unet: Any, lora: Network) -> S
     )
 
 
-def wait(device: Device) -> None:
-    """Until the device has done all it was given."""
-    if device.place.type == "cuda":
-        torch.cuda.synchronize(device.place)
-
-
 def seconds(device: Device, work: Callable[[], object]) -> float:
-    wait(device)
+    device.wait()
     began = time.perf_counter()
     work()
-    wait(device)
+    device.wait()
     return time.perf_counter() - began
 
 

@@ -42,8 +42,11 @@ def check_word(word: str, tokenizer: Tokenizer, captions: Iterable[str], booru: 
 
 def begun_with(word: str, captions: Iterable[str]) -> int:
     """How many captions begin with `word` as their first tag."""
-    key = word.strip().casefold()
-    return sum([tag.casefold() for tag in tags_of(caption)[:1]] == [key] for caption in captions)
+    return _begun(word.strip().casefold(), map(tags_of, captions))
+
+
+def _begun(key: str, tags: Iterable[Sequence[str]]) -> int:
+    return sum(bool(caption) and caption[0].casefold() == key for caption in tags)
 
 
 def _likely(tokenizer: Tokenizer, captions: Sequence[str], booru: Booru | None) -> str:
@@ -197,7 +200,7 @@ def _in_captions(word: str, captions: list[str]) -> Iterator[Problem]:
     key = word.casefold()
     tags = [[tag.casefold() for tag in tags_of(caption)] for caption in captions]
     # Where most captions begin with it, it is there because it is the activation word.
-    in_place = 2 * begun_with(word, captions) > len(tags)
+    in_place = 2 * _begun(key, tags) > len(tags)
     used = 0 if in_place else sum(key in caption for caption in tags)
     inside = sum(any(key in tag and tag != key for tag in caption) for caption in tags)
     if used:

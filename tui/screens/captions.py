@@ -198,9 +198,10 @@ class Captions(Writing):
 
     def _say_word(self) -> None:
         assert self.survey
-        word = self.word.word
-        begun = begun_with(word, (file.training_text for file in self.survey.captions))
-        self.word.say(self._word_problems(), tokenizer_of(self.base).count(word), begun)
+        word, problems = self.word.word, self._word_problems()
+        # Asked of every caption only where it is said.
+        begun = 0 if problems else begun_with(word, (file.training_text for file in self.survey.captions))
+        self.word.say(problems, tokenizer_of(self.base).count(word), begun)
 
 
 SCREEN = Captions
